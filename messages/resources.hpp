@@ -28,7 +28,7 @@ struct resources {
   /// Sorted by name, amounts above 0.
   std::vector<named_resource> named;
 
-  friend bool operator==(const resources&, const resources&) = default;
+  friend auto operator<=>(const resources&, const resources&) = default;
   BOOST_DESCRIBE_STRUCT(resources, (),
                         (cpu_millicores, memory_bytes, gpu_millis, named))
 
