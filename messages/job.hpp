@@ -33,7 +33,7 @@ struct label {
   std::string name;
   std::string value;
   auto operator<=>(const label&) const = default;
-  BOOST_DESCRIBE_STRUCT(label, (), (name, value))
+  BOOST_DESCRIBE_CLASS(label, (), (name, value), (), ())
 };
 
 /// Sorted by name, each name once.

@@ -13,7 +13,7 @@ struct problem {
   /// What is wrong and what to write instead, as a sentence.
   std::string detail;
   bool operator==(const problem&) const = default;
-  BOOST_DESCRIBE_STRUCT(problem, (), (pointer, detail))
+  BOOST_DESCRIBE_CLASS(problem, (), (pointer, detail), (), ())
 };
 
 } // namespace troupe

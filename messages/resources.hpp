@@ -15,7 +15,7 @@ struct named_resource {
   int64_t amount = 0;
   friend auto operator<=>(const named_resource&, const named_resource&)
     = default;
-  BOOST_DESCRIBE_STRUCT(named_resource, (), (name, amount))
+  BOOST_DESCRIBE_CLASS(named_resource, (), (name, amount), (), ())
 };
 
 /// An amount of each schedulable resource. Never negative.
@@ -29,8 +29,9 @@ struct resources {
   std::vector<named_resource> named;
 
   friend auto operator<=>(const resources&, const resources&) = default;
-  BOOST_DESCRIBE_STRUCT(resources, (),
-                        (cpu_millicores, memory_bytes, gpu_millis, named))
+  BOOST_DESCRIBE_CLASS(resources, (),
+                       (cpu_millicores, memory_bytes, gpu_millis, named), (),
+                       ())
 
   [[nodiscard]] int64_t amount_of(const std::string& name) const {
     for (auto& x : named)

@@ -1,0 +1,88 @@
+#include "messages/fact.hpp"
+
+#include <boost/mp11/algorithm.hpp>
+
+#include "messages/json.hpp"
+
+namespace troupe {
+
+namespace {
+
+boost::json::object members_of(const fact& x) {
+  boost::json::object result;
+  std::visit(
+    [&](const auto& y) { json::write_members(result, y, json::detail::brief); },
+    x);
+  return result;
+}
+
+/// Reads the fact called `type`. False if there is no such type.
+bool read_fact(std::string_view type, const json::value& from, fact& to,
+               expected<void, json::read_error>& result) {
+  auto known = false;
+  boost::mp11::mp_for_each<fact>([&]<class T>(const T&) {
+    if (known || type != T::type)
+      return;
+    known = true;
+    T read_to;
+    result = json::read(from, read_to);
+    to = std::move(read_to);
+  });
+  return known;
+}
+
+} // namespace
+
+std::string_view type_of(const fact& x) {
+  return std::visit([](const auto& y) { return std::string_view{y.type}; }, x);
+}
+
+boost::json::object write_event(const event& x) {
+  boost::json::object result{{"version", x.version},
+                             {"time", to_string(x.time)},
+                             {"type", type_of(x.what)}};
+  std::visit(
+    [&](const auto& y) {
+      if constexpr (requires { y.task; })
+        result["job"] = y.task.job;
+    },
+    x.what);
+  for (auto& [key, member] : members_of(x.what))
+    result[key] = member;
+  return result;
+}
+
+std::string write_line(const event& x) {
+  boost::json::object line{{"type", type_of(x.what)}, {"ms", x.time.ms}};
+  for (auto& [key, member] : members_of(x.what))
+    line[key] = std::move(member);
+  return boost::json::serialize(line);
+}
+
+expected<event, std::string>
+read_line(version_number version, std::string_view line) {
+  boost::json::error_code error;
+  auto parsed = boost::json::parse(line, error);
+  if (error || !parsed.is_object())
+    return make_unexpected("fact " + std::to_string(version)
+                           + " is not a JSON object");
+  auto& members = parsed.get_object();
+  auto* type = members.if_contains("type");
+  auto* ms = members.if_contains("ms");
+  if (type == nullptr || !type->is_string() || ms == nullptr || !ms->is_int64())
+    return make_unexpected("fact " + std::to_string(version)
+                           + " lacks its type or its time");
+  event result{version, {ms->get_int64()}, {}};
+  expected<void, json::read_error> read;
+  std::string_view name{type->get_string()};
+  if (!read_fact(name, parsed, result.what, read))
+    return make_unexpected("fact " + std::to_string(version) + " is a "
+                           + std::string{name}
+                           + ", which only a newer version of troupe knows");
+  if (!read)
+    return make_unexpected("fact " + std::to_string(version) + ": "
+                           + read.error().pointer + ": " + read.error().detail);
+  return result;
+}
+
+} // namespace troupe

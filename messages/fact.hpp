@@ -1,0 +1,249 @@
+#pragma once
+
+/// Facts: what has happened. The journal orders them and makes them durable; the
+/// state of the cluster is their fold; an event that a user reads is a fact.
+/// Facts are only ever added to, never renamed: old journals hold them.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <boost/describe/class.hpp>
+
+#include "messages/job.hpp"
+#include "messages/work.hpp"
+
+namespace troupe {
+
+/// Says that a job was accepted.
+struct job_submitted {
+  static constexpr auto type = "jobSubmitted";
+  std::string job;
+  job_spec_ptr spec;
+  /// What the client sent as Idempotency-Key, if anything.
+  std::string key;
+  bool operator==(const job_submitted&) const = default;
+  BOOST_DESCRIBE_CLASS(job_submitted, (), (job, spec, key), (), ())
+};
+
+/// Says that a job has a new spec. `job_version` counts from 1.
+struct job_updated {
+  static constexpr auto type = "jobUpdated";
+  std::string job;
+  job_spec_ptr spec;
+  uint32_t job_version = 0;
+  std::string key;
+  bool operator==(const job_updated&) const = default;
+  BOOST_DESCRIBE_CLASS(job_updated, (), (job, spec, job_version, key), (), ())
+};
+
+struct job_scaled {
+  static constexpr auto type = "jobScaled";
+  std::string job;
+  uint32_t count = 0;
+  bool operator==(const job_scaled&) const = default;
+  BOOST_DESCRIBE_CLASS(job_scaled, (), (job, count), (), ())
+};
+
+/// Says that nothing of a job shall run any more.
+struct job_stopped {
+  static constexpr auto type = "jobStopped";
+  std::string job;
+  /// Whether the job is also to be forgotten once its tasks have ended.
+  bool forget = false;
+  bool operator==(const job_stopped&) const = default;
+  BOOST_DESCRIBE_CLASS(job_stopped, (), (job, forget), (), ())
+};
+
+/// Says that a job and all its history are gone.
+struct job_forgotten {
+  static constexpr auto type = "jobForgotten";
+  std::string job;
+  bool operator==(const job_forgotten&) const = default;
+  BOOST_DESCRIBE_CLASS(job_forgotten, (), (job), (), ())
+};
+
+/// Says that an attempt of a task has its place. The fact's version is the
+/// allocation.
+struct task_placed {
+  static constexpr auto type = "taskPlaced";
+  task_ref task;
+  uint32_t attempt = 0;
+  std::string node;
+  std::vector<port_binding> ports;
+  std::vector<uint16_t> gpus;
+  bool operator==(const task_placed&) const = default;
+  BOOST_DESCRIBE_CLASS(task_placed, (), (task, attempt, node, ports, gpus), (),
+                       ())
+};
+
+/// Says that the machine has accepted the task, and what it is at.
+struct task_starting {
+  static constexpr auto type = "taskStarting";
+  task_ref task;
+  std::string node;
+  std::string message;
+  bool operator==(const task_starting&) const = default;
+  BOOST_DESCRIBE_CLASS(task_starting, (), (task, node, message), (), ())
+};
+
+struct task_started {
+  static constexpr auto type = "taskStarted";
+  task_ref task;
+  std::string node;
+  bool operator==(const task_started&) const = default;
+  BOOST_DESCRIBE_CLASS(task_started, (), (task, node), (), ())
+};
+
+struct task_health_changed {
+  static constexpr auto type = "taskHealthChanged";
+  task_ref task;
+  task_health health = task_health::none;
+  std::string message;
+  bool operator==(const task_health_changed&) const = default;
+  BOOST_DESCRIBE_CLASS(task_health_changed, (), (task, health, message), (), ())
+};
+
+/// Says that a task shall stop; it ends when its machine says so.
+struct task_stopping {
+  static constexpr auto type = "taskStopping";
+  task_ref task;
+  reason why = reason::none;
+  std::string message;
+  bool operator==(const task_stopping&) const = default;
+  BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message), (), ())
+};
+
+/// Says how an attempt ended. Its capacity is free from here on.
+struct task_ended {
+  static constexpr auto type = "taskEnded";
+  task_ref task;
+  uint32_t attempt = 0;
+  std::string node;
+  task_state state = task_state::failed;
+  reason why = reason::none;
+  std::string message;
+  std::optional<int32_t> exit_code;
+  bool operator==(const task_ended&) const = default;
+  BOOST_DESCRIBE_CLASS(task_ended, (),
+                       (task, attempt, node, state, why, message, exit_code),
+                       (), ())
+};
+
+/// Says that a task waits for a place again, not before `not_before`.
+struct task_requeued {
+  static constexpr auto type = "taskRequeued";
+  task_ref task;
+  reason why = reason::none;
+  std::string message;
+  timestamp not_before;
+  bool operator==(const task_requeued&) const = default;
+  BOOST_DESCRIBE_CLASS(task_requeued, (), (task, why, message, not_before), (),
+                       ())
+};
+
+struct node_joined {
+  static constexpr auto type = "nodeJoined";
+  std::string node;
+  node_profile profile;
+  bool operator==(const node_joined&) const = default;
+  BOOST_DESCRIBE_CLASS(node_joined, (), (node, profile), (), ())
+};
+
+struct node_unhealthy {
+  static constexpr auto type = "nodeUnhealthy";
+  std::string node;
+  bool operator==(const node_unhealthy&) const = default;
+  BOOST_DESCRIBE_CLASS(node_unhealthy, (), (node), (), ())
+};
+
+/// Says that a node takes work (again), after silence or after a cordon.
+struct node_ready {
+  static constexpr auto type = "nodeReady";
+  std::string node;
+  bool operator==(const node_ready&) const = default;
+  BOOST_DESCRIBE_CLASS(node_ready, (), (node), (), ())
+};
+
+struct node_removed {
+  static constexpr auto type = "nodeRemoved";
+  std::string node;
+  std::string message;
+  bool operator==(const node_removed&) const = default;
+  BOOST_DESCRIBE_CLASS(node_removed, (), (node, message), (), ())
+};
+
+struct node_cordoned {
+  static constexpr auto type = "nodeCordoned";
+  std::string node;
+  bool cordoned = true;
+  bool operator==(const node_cordoned&) const = default;
+  BOOST_DESCRIBE_CLASS(node_cordoned, (), (node, cordoned), (), ())
+};
+
+/// Says what an operator set on a node, complete.
+struct node_labelled {
+  static constexpr auto type = "nodeLabelled";
+  std::string node;
+  label_set labels;
+  double weight = 1;
+  double overcommit = 1;
+  bool operator==(const node_labelled&) const = default;
+  BOOST_DESCRIBE_CLASS(node_labelled, (), (node, labels, weight, overcommit),
+                       (), ())
+};
+
+struct settings {
+  std::string strategy = "binpack";
+  std::string queue_order = "priority";
+  bool operator==(const settings&) const = default;
+  BOOST_DESCRIBE_CLASS(settings, (), (strategy, queue_order), (), ())
+};
+
+struct settings_changed {
+  static constexpr auto type = "settingsChanged";
+  settings to;
+  bool operator==(const settings_changed&) const = default;
+  BOOST_DESCRIBE_CLASS(settings_changed, (), (to), (), ())
+};
+
+/// Says that a controller took over. The fact's version is its term: commands of
+/// an earlier term are refused by every node.
+struct leader_elected {
+  static constexpr auto type = "leaderElected";
+  std::string leader;
+  std::string program_version;
+  bool operator==(const leader_elected&) const = default;
+  BOOST_DESCRIBE_CLASS(leader_elected, (), (leader, program_version), (), ())
+};
+
+using fact = std::variant<
+  job_submitted, job_updated, job_scaled, job_stopped, job_forgotten,
+  task_placed, task_starting, task_started, task_health_changed, task_stopping,
+  task_ended, task_requeued, node_joined, node_unhealthy, node_ready,
+  node_removed, node_cordoned, node_labelled, settings_changed, leader_elected>;
+
+/// A fact with its place in the journal.
+struct event {
+  version_number version = 0;
+  timestamp time;
+  fact what;
+  bool operator==(const event&) const = default;
+};
+
+/// The `type` of a fact, as users see it.
+[[nodiscard]] std::string_view type_of(const fact& x);
+
+/// Writes an event as one JSON object: `version`, `time`, `type` and the fact's
+/// members, to which a task's fact adds the name of its `job`.
+[[nodiscard]] boost::json::object write_event(const event& x);
+
+/// Writes and reads the line that the journal keeps for an event. The version is
+/// not in the line: the journal knows it.
+[[nodiscard]] std::string write_line(const event& x);
+[[nodiscard]] expected<event, std::string>
+read_line(version_number version, std::string_view line);
+
+} // namespace troupe
