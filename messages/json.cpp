@@ -17,4 +17,8 @@ std::string camel_case(std::string_view snake) {
   return result;
 }
 
+std::string key_of(std::string_view name) {
+  return name == "why" ? std::string{"reason"} : camel_case(name);
+}
+
 } // namespace troupe::json

@@ -49,6 +49,10 @@ enum class detail : uint8_t { brief, full };
 /// Turns `snake_case` into `camelCase`.
 [[nodiscard]] std::string camel_case(std::string_view snake);
 
+/// The key of the member `name`: its camelCase, but `reason` for `why`, since
+/// `reason` is the name of a type here.
+[[nodiscard]] std::string key_of(std::string_view name);
+
 template <class T>
 concept described = boost::describe::has_describe_members<T>::value;
 
@@ -98,7 +102,7 @@ void write_members(object& out, const T& x, detail how) {
   using members
     = boost::describe::describe_members<T, boost::describe::mod_any_access>;
   boost::mp11::mp_for_each<members>([&](auto d) {
-    static const std::string key = camel_case(d.name);
+    static const std::string key = key_of(d.name);
     const auto& member = x.*d.pointer;
     if constexpr (requires { member.has_value(); }) {
       if (!member.has_value())
@@ -177,7 +181,7 @@ read_members(const object& from, T& to) {
   using members
     = boost::describe::describe_members<T, boost::describe::mod_any_access>;
   boost::mp11::mp_for_each<members>([&](auto d) {
-    static const std::string key = camel_case(d.name);
+    static const std::string key = key_of(d.name);
     if (!result)
       return;
     auto* found = from.if_contains(key);

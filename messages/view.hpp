@@ -1,0 +1,204 @@
+#pragma once
+
+/// Views: the JSON that lists and single things have on REST and with `-o json`.
+/// Members are only ever added, never renamed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/describe/class.hpp>
+#include <boost/json/value.hpp>
+
+#include "messages/ids.hpp"
+#include "messages/job.hpp"
+#include "messages/state.hpp"
+#include "messages/timestamp.hpp"
+
+namespace troupe {
+
+struct attempt_view {
+  uint32_t attempt = 0;
+  std::string node;
+  task_state state = task_state::placed;
+  reason why = reason::none;
+  std::string message;
+  std::optional<int32_t> exit_code;
+  std::optional<timestamp> placed_at;
+  std::optional<timestamp> started_at;
+  std::optional<timestamp> ended_at;
+  bool operator==(const attempt_view&) const = default;
+  BOOST_DESCRIBE_CLASS(attempt_view, (),
+                       (attempt, node, state, why, message, exit_code,
+                        placed_at, started_at, ended_at),
+                       (), ())
+};
+
+struct task_view {
+  task_ref id;
+  std::string job;
+  uint32_t index = 0;
+  job_kind kind = job_kind::batch;
+  driver_kind driver = driver_kind::process;
+  task_state state = task_state::pending;
+  bool stopping = false;
+  task_health health = task_health::none;
+  std::string node;
+  uint32_t attempt = 0;
+  allocation_id allocation;
+  std::vector<attempt_view> attempts;
+  reason why = reason::none;
+  std::string message;
+  std::optional<int32_t> exit_code;
+  int32_t priority = 0;
+  std::map<std::string, uint16_t> ports;
+  std::vector<uint16_t> gpus;
+  timestamp submitted_at;
+  std::optional<timestamp> started_at;
+  std::optional<timestamp> ended_at;
+  /// As last measured, if it was.
+  std::optional<double> cpu_seconds;
+  std::optional<int64_t> memory_bytes;
+  bool operator==(const task_view&) const = default;
+  BOOST_DESCRIBE_CLASS(task_view, (),
+                       (id, job, index, kind, driver, state, stopping, health,
+                        node, attempt, allocation, attempts, why, message,
+                        exit_code, priority, ports, gpus, submitted_at,
+                        started_at, ended_at, cpu_seconds, memory_bytes),
+                       (), ())
+};
+
+struct amounts_view {
+  double cpu = 0;
+  int64_t memory = 0;
+  double gpu = 0;
+  std::map<std::string, int64_t> resources;
+  bool operator==(const amounts_view&) const = default;
+  BOOST_DESCRIBE_CLASS(amounts_view, (), (cpu, memory, gpu, resources), (), ())
+};
+
+struct node_view {
+  std::string name;
+  node_state state = node_state::ready;
+  node_eligibility eligibility = node_eligibility::eligible;
+  label_set labels;
+  amounts_view capacity;
+  amounts_view reserved;
+  amounts_view used;
+  uint32_t tasks = 0;
+  double weight = 1;
+  double overcommit = 1;
+  std::vector<std::string> drivers;
+  double heartbeat_age_seconds = 0;
+  std::string version;
+  timestamp joined_at;
+  bool operator==(const node_view&) const = default;
+  BOOST_DESCRIBE_CLASS(node_view, (),
+                       (name, state, eligibility, labels, capacity, reserved,
+                        used, tasks, weight, overcommit, drivers,
+                        heartbeat_age_seconds, version, joined_at),
+                       (), ())
+};
+
+struct job_view {
+  std::string name;
+  job_kind kind = job_kind::batch;
+  job_state state = job_state::pending;
+  uint32_t version = 1;
+  uint32_t count = 0;
+  int32_t priority = 0;
+  /// By state, every state named.
+  std::map<std::string, uint32_t> tasks;
+  /// Of tasks that wait or have failed: reason and how many.
+  std::map<std::string, uint32_t> reasons;
+  timestamp submitted_at;
+  boost::json::value spec;
+  bool operator==(const job_view&) const = default;
+  BOOST_DESCRIBE_CLASS(job_view, (),
+                       (name, kind, state, version, count, priority, tasks,
+                        reasons, submitted_at, spec),
+                       (), ())
+};
+
+struct gang_view {
+  std::string name;
+  std::string state;
+  uint32_t min = 0;
+  uint32_t max = 0;
+  uint32_t members = 0;
+  uint32_t placed = 0;
+  std::string reason;
+  BOOST_DESCRIBE_CLASS(gang_view, (),
+                       (name, state, min, max, members, placed, reason), (), ())
+};
+
+/// Waiting tasks of one job.
+struct queue_view {
+  std::string job;
+  int32_t priority = 0;
+  uint32_t tasks = 0;
+  reason why = reason::none;
+  std::string message;
+  timestamp submitted_at;
+  std::optional<timestamp> not_before;
+  bool operator==(const queue_view&) const = default;
+  BOOST_DESCRIBE_CLASS(queue_view, (),
+                       (job, priority, tasks, why, message, submitted_at,
+                        not_before),
+                       (), ())
+};
+
+struct cluster_view {
+  version_number version = 0;
+  std::string id;
+  std::map<std::string, uint32_t> nodes;
+  std::map<std::string, uint64_t> tasks;
+  std::map<std::string, uint32_t> jobs;
+  amounts_view capacity;
+  amounts_view reserved;
+  amounts_view used;
+  std::string strategy;
+  std::string queue_order;
+  BOOST_DESCRIBE_CLASS(cluster_view, (),
+                       (version, id, nodes, tasks, jobs, capacity, reserved,
+                        used, strategy, queue_order),
+                       (), ())
+};
+
+/// A verdict on one node, or on `nodes` alike ones.
+struct verdict_view {
+  std::string node;
+  uint32_t nodes = 1;
+  /// `chosen`, `feasible`, or the reason of the refusal.
+  std::string verdict;
+  std::string message;
+  std::optional<double> score;
+  std::map<std::string, double> parts;
+  BOOST_DESCRIBE_CLASS(verdict_view, (),
+                       (node, nodes, verdict, message, score, parts), (), ())
+};
+
+struct suggestion_view {
+  std::string change;
+  std::string message;
+  BOOST_DESCRIBE_CLASS(suggestion_view, (), (change, message), (), ())
+};
+
+struct why_view {
+  std::string task;
+  std::string state;
+  reason why = reason::none;
+  std::string message;
+  std::string strategy;
+  std::vector<verdict_view> nodes;
+  uint32_t ahead = 0;
+  std::vector<suggestion_view> suggestions;
+  BOOST_DESCRIBE_CLASS(why_view, (),
+                       (task, state, why, message, strategy, nodes, ahead,
+                        suggestions),
+                       (), ())
+};
+
+} // namespace troupe
