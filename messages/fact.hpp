@@ -112,8 +112,11 @@ struct task_stopping {
   task_ref task;
   reason why = reason::none;
   std::string message;
+  /// Whether it shall start again once it has ended.
+  bool restart = false;
   bool operator==(const task_stopping&) const = default;
-  BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message), (), ())
+  BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message, restart), (),
+                       ())
 };
 
 /// Says how an attempt ended. Its capacity is free from here on.

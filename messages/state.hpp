@@ -37,7 +37,7 @@ constexpr bool is_final(task_state x) {
 /// Returns whether a task in state `x` holds capacity on a node.
 constexpr bool holds_capacity(task_state x) {
   return x == task_state::placed || x == task_state::starting
-         || x == task_state::running || x == task_state::lost;
+         || x == task_state::running;
 }
 
 enum class task_health : uint8_t { none, unknown, healthy, unhealthy };

@@ -1,0 +1,317 @@
+// The fold: what each fact does to the state. Nothing is decided here, so that
+// a journal gives the same state whoever reads it.
+
+#include "messages/contract.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+void cluster::say(fact x) {
+  events_.push_back({version_ + 1, now_, std::move(x)});
+  // A fold may append work, never events: the reference stays good.
+  fold_event(events_.back());
+}
+
+void cluster::apply(const event& x) {
+  folding_ = true;
+  fold_event(x);
+  folding_ = false;
+  helped_.clear();
+  populated_.clear();
+}
+
+void cluster::fold_event(const event& x) {
+  TROUPE_ASSERT(x.version == version_ + 1);
+  version_ = x.version;
+  now_ = x.time;
+  std::visit([this](const auto& y) { fold(y); }, x.what);
+}
+
+// -- jobs --------------------------------------------------------------------
+
+void cluster::fold(const job_submitted& x) {
+  if (auto* old = job_called(x.job))
+    erase_job(*old);
+  auto& job = jobs_[x.job];
+  job.name = x.job;
+  job.spec = x.spec;
+  job.born = version_;
+  job.count = x.spec->count;
+  job.submitted_at = now_;
+  jobs_by_birth_[job.born] = &job;
+  enter_class(job);
+  refresh(job);
+  if (!x.key.empty()) {
+    if (keys_.find(x.key) == keys_.end())
+      keys_in_order_.push_back(x.key);
+    keys_[x.key].push_back({x.job, 1, job.count, true});
+  }
+}
+
+void cluster::fold(const job_updated& x) {
+  auto& job = *job_called(x.job);
+  leave_class(job);
+  if (job.live() > 0)
+    job.older[job.job_version] = job.spec;
+  job.spec = x.spec;
+  job.job_version = x.job_version;
+  job.count = x.spec->count;
+  job.stopped = false;
+  enter_class(job);
+  refresh(job);
+  if (!x.key.empty()) {
+    if (keys_.find(x.key) == keys_.end())
+      keys_in_order_.push_back(x.key);
+    keys_[x.key].push_back({x.job, job.job_version, job.count, false});
+  }
+}
+
+void cluster::fold(const job_scaled& x) {
+  auto& job = *job_called(x.job);
+  job.count = x.count;
+  // Members beyond the new count that hold nothing are gone at once; the others
+  // are stopped by facts of their own.
+  for (auto i = x.count; i < job.tasks.size(); ++i)
+    if (job.tasks[i].state == task_state::pending) {
+      stop_waiting(job, i);
+      set_state(job, job.tasks[i], task_state::stopped);
+    }
+  while (job.tasks.size() > job.count && is_final(job.tasks.back().state)) {
+    auto index = static_cast<uint32_t>(job.tasks.size() - 1);
+    --job.by_state[static_cast<size_t>(job.tasks.back().state)];
+    job.messages.erase(index);
+    job.past.erase(index);
+    job.tasks.pop_back();
+  }
+  refresh(job);
+}
+
+void cluster::fold(const job_stopped& x) {
+  auto& job = *job_called(x.job);
+  job.stopped = true;
+  job.forget = job.forget || x.forget;
+  for (uint32_t i = 0; i < job.tasks.size(); ++i)
+    if (job.tasks[i].state == task_state::pending) {
+      stop_waiting(job, i);
+      job.tasks[i].why = reason::stopped_by_user;
+      job.tasks[i].ended_at = now_;
+      set_state(job, job.tasks[i], task_state::stopped);
+    }
+  refresh(job);
+}
+
+void cluster::fold(const job_forgotten& x) {
+  erase_job(*job_called(x.job));
+}
+
+// -- tasks -------------------------------------------------------------------
+
+void cluster::fold(const task_placed& x) {
+  auto& job = *job_called(x.task.job);
+  auto& node = *node_called(x.node);
+  auto index = x.task.index;
+  auto& task = materialise(job, index);
+  stop_waiting(job, index);
+  if (task.attempt > 0) {
+    auto& past = job.past[index];
+    past.push_back(
+      {task.attempt, node_of(task), task.ended_as, task.why,
+       job.messages[index],
+       task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
+       task.placed_at, task.started_at, task.ended_at});
+    if (past.size() > options_.attempts_max)
+      past.erase(past.begin());
+  }
+  job.messages.erase(index);
+  auto failures = task.failures;
+  auto state = task.state;
+  task = task_record{};
+  task.state = state;
+  task.failures = failures;
+  task.attempt = x.attempt;
+  task.node = node.name;
+  task.job_version = job.job_version;
+  task.allocation = {version_};
+  task.placed_at = now_;
+  set_state(job, task, task_state::placed);
+  auto& klass = *job.classes.at(job.job_version);
+  placement::occupation held{x.gpus, {}};
+  for (auto& port : x.ports)
+    held.ports.push_back(port.host);
+  if (!held_)
+    table_.occupy_again(node.row, klass, held);
+  if (!held.gpus.empty() || !held.ports.empty())
+    job.occupations[index] = std::move(held);
+  node.reserved += klass.request;
+  node.allocations[task.allocation] = {&job, index};
+  if (!klass.labels.empty())
+    populated_.push_back(node.row);
+  refresh(job);
+  give(x.node, item_of(work_kind::start, job, index));
+}
+
+void cluster::fold(const task_starting& x) {
+  auto& job = *job_called(x.task.job);
+  auto& task = job.tasks[x.task.index];
+  set_state(job, task, task_state::starting);
+  job.messages[x.task.index] = x.message;
+}
+
+void cluster::fold(const task_started& x) {
+  auto& job = *job_called(x.task.job);
+  auto& task = job.tasks[x.task.index];
+  set_state(job, task, task_state::running);
+  task.started_at = now_;
+  if (job.spec->health)
+    task.health = task_health::unknown;
+  job.messages.erase(x.task.index);
+}
+
+void cluster::fold(const task_health_changed& x) {
+  record_of(x.task).health = x.health;
+}
+
+void cluster::fold(const task_stopping& x) {
+  auto& job = *job_called(x.task.job);
+  auto& task = job.tasks[x.task.index];
+  task.stopping = true;
+  task.restart = x.restart;
+  task.why = x.why;
+  if (!x.message.empty())
+    job.messages[x.task.index] = x.message;
+  auto item = item_of(work_kind::stop, job, x.task.index);
+  item.why = x.why;
+  give(node_of(task), std::move(item));
+}
+
+void cluster::fold(const task_ended& x) {
+  auto& job = *job_called(x.task.job);
+  auto index = x.task.index;
+  auto& task = materialise(job, index);
+  if (holds_capacity(task.state)) {
+    give(node_of(task), item_of(work_kind::forget, job, index));
+    free_capacity(job, index);
+  } else {
+    stop_waiting(job, index);
+  }
+  auto ran = task.started_at ? now_ - task.started_at : milliseconds{0};
+  if (ran > job.spec->restart.window)
+    task.failures = 0;
+  if (x.state == task_state::failed
+      || (x.state == task_state::succeeded
+          && job.spec->kind == job_kind::service))
+    ++task.failures;
+  task.stopping = false;
+  task.why = x.why;
+  task.has_exit_code = x.exit_code.has_value();
+  task.exit_code = x.exit_code.value_or(0);
+  task.ended_at = now_;
+  task.ended_as = x.state;
+  task.health = task_health::none;
+  if (x.message.empty())
+    job.messages.erase(index);
+  else
+    job.messages[index] = x.message;
+  set_state(job, task, x.state);
+  refresh(job);
+}
+
+void cluster::fold(const task_requeued& x) {
+  auto& job = *job_called(x.task.job);
+  auto& task = materialise(job, x.task.index);
+  stop_waiting(job, x.task.index);
+  task.stopping = false;
+  task.restart = false;
+  // The message and reason of the end stay: they say why it waits again.
+  if (x.why != reason::none)
+    task.why = x.why;
+  if (!x.message.empty())
+    job.messages[x.task.index] = x.message;
+  set_state(job, task, task_state::pending);
+  wait_for_place(job, x.task.index, x.not_before);
+  refresh(job);
+}
+
+// -- nodes -------------------------------------------------------------------
+
+void cluster::fold(const node_joined& x) {
+  auto [at, is_new] = nodes_.try_emplace(x.node);
+  auto& node = at->second;
+  auto labels_changed = is_new || node.profile.labels != x.profile.labels;
+  node.profile = x.profile;
+  if (labels_changed)
+    node.labels = x.profile.labels;
+  if (is_new) {
+    node.joined_at = now_;
+    node.row = table_.add(row_of(node));
+    if (rows_.size() <= node.row)
+      rows_.resize(node.row + 1);
+    rows_[node.row] = &node;
+    auto [id, unseen]
+      = name_ids_.try_emplace(x.node, static_cast<uint32_t>(names_.size()));
+    if (unseen)
+      names_.push_back(x.node);
+    node.name = id->second;
+  } else {
+    auto row = row_of(node);
+    table_.change(node.row, row.labels, row.weight, row.overcommit);
+    table_.change_capacity(node.row, row.capacity);
+  }
+  node.state = node_state::ready;
+  close_or_open(node);
+}
+
+void cluster::fold(const node_unhealthy& x) {
+  auto& node = *node_called(x.node);
+  node.state = node_state::unhealthy;
+  close_or_open(node);
+}
+
+void cluster::fold(const node_ready& x) {
+  auto& node = *node_called(x.node);
+  node.state = node_state::ready;
+  close_or_open(node);
+}
+
+void cluster::fold(const node_removed& x) {
+  auto at = nodes_.find(x.node);
+  TROUPE_ASSERT(at->second.allocations.empty());
+  table_.remove(at->second.row);
+  rows_[at->second.row] = nullptr;
+  nodes_.erase(at);
+}
+
+void cluster::fold(const node_cordoned& x) {
+  auto& node = *node_called(x.node);
+  node.eligibility
+    = x.cordoned ? node_eligibility::cordoned : node_eligibility::eligible;
+  close_or_open(node);
+}
+
+void cluster::fold(const node_labelled& x) {
+  auto& node = *node_called(x.node);
+  node.labels = x.labels;
+  node.weight = x.weight;
+  node.overcommit = x.overcommit;
+  auto row = row_of(node);
+  table_.change(node.row, row.labels, row.weight, row.overcommit);
+  helped_.push_back(node.row);
+}
+
+// -- the rest ----------------------------------------------------------------
+
+void cluster::fold(const settings_changed& x) {
+  settings_ = x.to;
+  for (auto& [name, job] : jobs_) {
+    leave_class(job);
+    enter_class(job);
+    refresh(job);
+  }
+}
+
+void cluster::fold(const leader_elected&) {
+  term_ = version_;
+}
+
+} // namespace troupe::runtime

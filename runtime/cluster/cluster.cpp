@@ -1,0 +1,426 @@
+#include "runtime/cluster/cluster.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "messages/contract.hpp"
+#include "messages/json.hpp"
+
+#include "runtime/placement/explain.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Name of the label that a node's row has for each driver that works there.
+std::string driver_label(std::string_view driver) {
+  return "troupe.driver." + std::string{driver};
+}
+
+} // namespace
+
+job_state state_of(const job_record& job) {
+  auto live = job.live();
+  auto waiting = job.in_state(task_state::pending);
+  if (live == 0 && waiting == 0) {
+    if (job.stopped || job.in_state(task_state::stopped) > 0)
+      return job_state::stopped;
+    if (job.spec->kind == job_kind::service)
+      return job.count == 0 ? job_state::stopped : job_state::failed;
+    return job.in_state(task_state::failed) > 0 ? job_state::failed
+                                                : job_state::succeeded;
+  }
+  if (job.spec->kind == job_kind::batch)
+    return live > 0 || waiting < job.count ? job_state::running
+                                           : job_state::pending;
+  auto running = job.in_state(task_state::running);
+  if (running >= job.count)
+    return job_state::running;
+  return running == 0 ? job_state::pending : job_state::degraded;
+}
+
+cluster::cluster(cluster_options options) : options_(options) {
+  // nop
+}
+
+// -- deciding ----------------------------------------------------------------
+
+expected<outcome, refusal> cluster::decide(const command& x, timestamp now) {
+  now_ = std::max(now_, now);
+  auto result = std::visit([this](const auto& y) { return on(y); }, x);
+  settle();
+  if (result)
+    result->version = version_;
+  return result;
+}
+
+void cluster::advance(timestamp now) {
+  now_ = std::max(now_, now);
+  while (!delayed_.empty() && std::get<0>(*delayed_.begin()) <= now_) {
+    auto [due, born, index] = *delayed_.begin();
+    delayed_.erase(delayed_.begin());
+    auto& job = *jobs_by_birth_.at(born);
+    job.tasks[index].not_before = {};
+    job.requeued.insert(index);
+    refresh(job);
+  }
+}
+
+std::optional<timestamp> cluster::next_wake() const {
+  if (delayed_.empty())
+    return std::nullopt;
+  return std::get<0>(*delayed_.begin());
+}
+
+void cluster::set_policies(std::set<std::string, std::less<>> names) {
+  policies_ = std::move(names);
+  waiting_.wake_if([this](const waiting::job_class& x) {
+    return policies_.find(x.policy) != policies_.end();
+  });
+}
+
+std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
+  if (batch_open_)
+    return std::nullopt;
+  auto result = waiting_.next(tasks_max, policies_);
+  if (result) {
+    batch_open_ = true;
+    waiting_.begin_proposal();
+  }
+  return result;
+}
+
+void cluster::abandon() {
+  batch_open_ = false;
+}
+
+void cluster::commit(const placement::proposal& x, timestamp now) {
+  now_ = std::max(now_, now);
+  batch_open_ = false;
+  for (auto& run : x.runs) {
+    auto found = jobs_by_birth_.find(run.id);
+    if (found == jobs_by_birth_.end())
+      continue;
+    auto& job = *found->second;
+    // A place that no longer fits leaves the task where it was: it is offered
+    // again with the next batch.
+    for (auto row : run.nodes) {
+      if (job.ready() == 0)
+        break;
+      if (row >= rows_.size() || rows_[row] == nullptr)
+        continue;
+      auto held = table_.occupy(row, *job.classes.at(job.job_version));
+      if (!held)
+        continue;
+      auto index = job.requeued.empty()
+                     ? static_cast<uint32_t>(job.tasks.size())
+                     : *job.requeued.begin();
+      auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
+      task_placed fact{{job.name, index},
+                       attempt + 1,
+                       name_of(row),
+                       {},
+                       std::move(held->gpus)};
+      for (size_t i = 0; i < job.spec->ports.size(); ++i) {
+        auto& port = job.spec->ports[i];
+        fact.ports.push_back({port.name, port.container, port.host});
+      }
+      // The occupation lists fixed ports in ascending order, then the chosen.
+      auto chosen = held->ports.size()
+                    - static_cast<size_t>(std::count_if(
+                      fact.ports.begin(), fact.ports.end(),
+                      [](const port_binding& p) { return p.host == 0; }));
+      for (auto& port : fact.ports)
+        if (port.host == 0)
+          port.host = held->ports.at(chosen++);
+      held_ = true;
+      say(std::move(fact));
+      held_ = false;
+    }
+    if (job.ready() > 0 && !run.why_not_more.nodes.empty())
+      waiting_.block(job.klass, run.why_not_more);
+  }
+  settle();
+}
+
+std::vector<event> cluster::take_events() {
+  return std::exchange(events_, {});
+}
+
+std::vector<node_work> cluster::take_work() {
+  return std::exchange(work_, {});
+}
+
+void cluster::settle() {
+  if (!helped_.empty() || !populated_.empty()) {
+    std::sort(helped_.begin(), helped_.end());
+    helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());
+    auto fits = [this](const placement::task_class& c) {
+      return [this, &c](placement::node_index n) {
+        return n < rows_.size() && rows_[n] != nullptr
+               && placement::could_fit(table_, c, n);
+      };
+    };
+    waiting_.wake_if([&](const waiting::job_class& x) {
+      if (!x.blocked && !batch_open_)
+        return false;
+      return std::any_of(helped_.begin(), helped_.end(), fits(*x.of))
+             || (!x.of->colocate_with.empty()
+                 && std::any_of(populated_.begin(), populated_.end(),
+                                fits(*x.of)));
+    });
+    helped_.clear();
+    populated_.clear();
+  }
+  forget_old_jobs();
+}
+
+// -- asking ------------------------------------------------------------------
+
+const job_record* cluster::find_job(std::string_view name) const {
+  auto at = jobs_.find(name);
+  return at == jobs_.end() ? nullptr : &at->second;
+}
+
+const task_record* cluster::find_task(const task_ref& x) const {
+  auto* job = find_job(x.job);
+  return job != nullptr && x.index < job->tasks.size() ? &job->tasks[x.index]
+                                                       : nullptr;
+}
+
+const node_record* cluster::find_node(std::string_view name) const {
+  auto at = nodes_.find(name);
+  return at == nodes_.end() ? nullptr : &at->second;
+}
+
+const std::string& cluster::node_of(const task_record& x) const {
+  static const std::string none;
+  return x.attempt > 0 ? names_[x.node] : none;
+}
+
+const std::string& cluster::name_of(placement::node_index row) const {
+  return names_[rows_[row]->name];
+}
+
+queue_key cluster::key_of(const job_record& job) const {
+  if (settings_.queue_order == "fifo")
+    return {0, job.born};
+  return {-int64_t{job.spec->priority}, job.born};
+}
+
+std::vector<work_item> cluster::work_for(std::string_view name) const {
+  std::vector<work_item> result;
+  auto* node = find_node(name);
+  if (node == nullptr)
+    return result;
+  for (auto& [allocation, place] : node->allocations) {
+    auto& task = place.job->tasks[place.index];
+    if (task.state == task_state::placed && !task.stopping)
+      result.push_back(item_of(work_kind::start, *place.job, place.index));
+    if (task.stopping) {
+      result.push_back(item_of(work_kind::stop, *place.job, place.index));
+      result.back().why = task.why;
+    }
+  }
+  return result;
+}
+
+void cluster::note_load(std::string_view name, const resources& used) {
+  auto* node = find_node(name);
+  if (node == nullptr)
+    return;
+  auto fraction = [](int64_t part, int64_t whole) {
+    return whole > 0 ? static_cast<float>(static_cast<double>(part)
+                                          / static_cast<double>(whole))
+                     : 0.0F;
+  };
+  auto& capacity = node->profile.capacity;
+  table_.set_load(node->row,
+                  fraction(used.cpu_millicores, capacity.cpu_millicores),
+                  fraction(used.memory_bytes, capacity.memory_bytes));
+}
+
+// -- upkeep ------------------------------------------------------------------
+
+job_record* cluster::job_called(std::string_view name) {
+  auto at = jobs_.find(name);
+  return at == jobs_.end() ? nullptr : &at->second;
+}
+
+node_record* cluster::node_called(std::string_view name) {
+  auto at = nodes_.find(name);
+  return at == nodes_.end() ? nullptr : &at->second;
+}
+
+task_record& cluster::record_of(const task_ref& x) {
+  return job_called(x.job)->tasks[x.index];
+}
+
+task_record& cluster::materialise(job_record& job, uint32_t index) {
+  while (job.tasks.size() <= index) {
+    job.requeued.insert(static_cast<uint32_t>(job.tasks.size()));
+    job.tasks.emplace_back();
+    ++job.by_state[static_cast<size_t>(task_state::pending)];
+  }
+  return job.tasks[index];
+}
+
+void cluster::set_state(job_record& job, task_record& task, task_state to) {
+  --job.by_state[static_cast<size_t>(task.state)];
+  task.state = to;
+  ++job.by_state[static_cast<size_t>(to)];
+}
+
+void cluster::enter_class(job_record& job) {
+  auto klass = placement::class_of(*job.spec, settings_.strategy);
+  klass.requirements.push_back(
+    {driver_label(json::name_of(job.spec->driver)), {"*"}});
+  auto policy
+    = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
+  job.klass = waiting_.acquire(std::move(klass), std::move(policy));
+  job.classes.try_emplace(job.job_version, waiting_.at(job.klass).of);
+}
+
+void cluster::leave_class(job_record& job) {
+  if (job.queued) {
+    waiting_.erase(job, *job.queued);
+    job.queued.reset();
+  }
+  waiting_.release(job.klass);
+}
+
+void cluster::refresh(job_record& job) {
+  auto wanted = job.ready() > 0;
+  if (job.queued && !wanted) {
+    waiting_.erase(job, *job.queued);
+    job.queued.reset();
+  } else if (!job.queued && wanted) {
+    job.queued = key_of(job);
+    waiting_.insert(job, *job.queued);
+  }
+  auto over = job.over();
+  if (over && job.finished_at == 0) {
+    job.finished_at = version_;
+    // Two jobs may end with one fact only if one replaces the other.
+    finished_[job.finished_at] = &job;
+    job.finished_tasks = job.count;
+    finished_tasks_ += job.finished_tasks;
+  } else if (!over && job.finished_at != 0) {
+    finished_.erase(job.finished_at);
+    finished_tasks_ -= job.finished_tasks;
+    job.finished_at = 0;
+  }
+}
+
+void cluster::wait_for_place(job_record& job, uint32_t index,
+                             timestamp not_before) {
+  if (not_before > now_) {
+    job.tasks[index].not_before = not_before;
+    delayed_.insert({not_before, job.born, index});
+  } else {
+    job.requeued.insert(index);
+  }
+}
+
+void cluster::stop_waiting(job_record& job, uint32_t index) {
+  job.requeued.erase(index);
+  auto& due = job.tasks[index].not_before;
+  if (due) {
+    delayed_.erase({due, job.born, index});
+    due = {};
+  }
+}
+
+void cluster::free_capacity(job_record& job, uint32_t index) {
+  auto& task = job.tasks[index];
+  auto& node = *node_called(node_of(task));
+  auto& klass = *job.classes.at(task.job_version);
+  placement::occupation held;
+  if (auto at = job.occupations.find(index); at != job.occupations.end()) {
+    held = std::move(at->second);
+    job.occupations.erase(at);
+  }
+  table_.vacate(node.row, klass, held);
+  node.reserved -= klass.request;
+  node.allocations.erase(task.allocation);
+  helped_.push_back(node.row);
+}
+
+void cluster::erase_job(job_record& job) {
+  for (uint32_t i = 0; i < job.tasks.size(); ++i) {
+    TROUPE_ASSERT(!holds_capacity(job.tasks[i].state));
+    stop_waiting(job, i);
+  }
+  leave_class(job);
+  if (job.finished_at != 0) {
+    finished_.erase(job.finished_at);
+    finished_tasks_ -= job.finished_tasks;
+  }
+  jobs_by_birth_.erase(job.born);
+  jobs_.erase(jobs_.find(job.name));
+}
+
+void cluster::close_or_open(node_record& node) {
+  auto why = reason::none;
+  if (node.state != node_state::ready || !node.strays.empty())
+    why = reason::unhealthy;
+  else if (node.eligibility != node_eligibility::eligible)
+    why = reason::cordoned;
+  table_.close(node.row, why);
+  if (why == reason::none)
+    helped_.push_back(node.row);
+}
+
+placement::node_row cluster::row_of(const node_record& node) const {
+  placement::node_row result{node.profile.name, node.profile.capacity,
+                             node.labels,       node.weight,
+                             node.overcommit,   reason::none};
+  // A worker that names no drivers takes whatever it is given.
+  auto drivers = node.profile.drivers.empty() ? json::names_of<driver_kind>()
+                                              : node.profile.drivers;
+  for (auto& driver : drivers)
+    result.labels.push_back({driver_label(driver), "true"});
+  std::sort(result.labels.begin(), result.labels.end());
+  return result;
+}
+
+milliseconds
+cluster::backoff_of(const job_record& job, uint32_t failures) const {
+  auto& rule = job.spec->restart;
+  auto power = static_cast<double>(std::min(failures, 64U)) - 1;
+  auto delay = static_cast<double>(rule.delay.count())
+               * std::pow(rule.backoff, std::max(power, 0.0));
+  auto limit = static_cast<double>(options_.backoff_max.count());
+  return milliseconds{static_cast<int64_t>(std::min(delay, limit))};
+}
+
+void cluster::give(const std::string& node, work_item item) {
+  if (folding_)
+    return;
+  work_.push_back({node, std::move(item)});
+}
+
+work_item
+cluster::item_of(work_kind kind, const job_record& job, uint32_t index) const {
+  auto& task = job.tasks[index];
+  work_item result;
+  result.kind = kind;
+  result.task = {job.name, index};
+  result.attempt = task.attempt;
+  result.allocation = task.allocation;
+  if (kind == work_kind::start) {
+    result.spec = job.spec;
+    auto at = job.occupations.find(index);
+    if (at != job.occupations.end()) {
+      result.gpus = at->second.gpus;
+      for (size_t i = 0; i < job.spec->ports.size(); ++i) {
+        auto& port = job.spec->ports[i];
+        result.ports.push_back(
+          {port.name, port.container, at->second.ports.at(i)});
+      }
+    }
+  }
+  return result;
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,247 @@
+#pragma once
+
+/// The state of the whole cluster, and the one place that decides about it.
+///
+///   command --> decide --> facts --> apply --> state, work for nodes
+///
+/// A plain state machine: no clock, no chance, no I/O and no order of pointers in
+/// it. The same facts give the same state, and the same commands at the same
+/// times the same facts. A fact is applied as soon as it is decided; whoever owns
+/// a cluster makes it durable before anybody outside learns of it.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "messages/command.hpp"
+#include "messages/expected.hpp"
+
+#include "runtime/cluster/records.hpp"
+#include "runtime/cluster/waiting.hpp"
+
+namespace troupe::runtime {
+
+struct cluster_options {
+  /// Jobs that are over and still remembered; the oldest are forgotten first.
+  uint32_t finished_jobs_max = 10'000;
+  /// Tasks of such jobs together. The last finished job is always remembered.
+  uint64_t finished_tasks_max = 2'000'000;
+  /// Idempotency keys remembered.
+  uint32_t keys_max = 100'000;
+  /// Attempts remembered of one task, beside the present one.
+  uint32_t attempts_max = 10;
+  milliseconds backoff_max{300'000};
+};
+
+/// One thing for one node to do, as a fact brought it about.
+struct node_work {
+  std::string node;
+  work_item item;
+};
+
+class cluster {
+public:
+  explicit cluster(cluster_options options = {});
+  cluster(const cluster&) = delete;
+  cluster& operator=(const cluster&) = delete;
+
+  // -- deciding --------------------------------------------------------------
+
+  /// Decides `x` at `now`; the facts wait in `take_events`.
+  [[nodiscard]] expected<outcome, refusal>
+  decide(const command& x, timestamp now);
+
+  /// Lets time pass until `now`: tasks whose delay is over wait for a place.
+  void advance(timestamp now);
+
+  /// When `advance` has something to do next.
+  [[nodiscard]] std::optional<timestamp> next_wake() const;
+
+  /// Names the policies that are there. Jobs of others are left alone.
+  void set_policies(std::set<std::string, std::less<>> names);
+
+  /// The first waiting tasks, for one policy to propose places for. One batch is
+  /// open at a time: it ends with `commit` or `abandon`.
+  [[nodiscard]] std::optional<waiting::batch> next_batch(uint32_t tasks_max);
+
+  /// Places what `x` proposes and still fits; what does not waits on.
+  void commit(const placement::proposal& x, timestamp now);
+  void abandon();
+
+  /// Facts decided since the last call, in order.
+  [[nodiscard]] std::vector<event> take_events();
+  /// What they give the nodes to do.
+  [[nodiscard]] std::vector<node_work> take_work();
+
+  // -- folding ---------------------------------------------------------------
+
+  /// Applies a fact that a journal holds. REQUIRES: x.version == version() + 1.
+  void apply(const event& x);
+
+  /// Writes the state as lines of JSON.
+  void save(const std::function<void(std::string_view line)>& out) const;
+  /// Reads what `save` wrote, of this or an older version of troupe, from lines
+  /// that `next` gives until it returns false. REQUIRES: version() == 0.
+  [[nodiscard]] expected<void, std::string>
+  restore(const std::function<bool(std::string_view& line)>& next);
+
+  /// A hash of all that facts determine.
+  [[nodiscard]] uint64_t digest() const;
+
+  /// Recomputes every index from scratch and compares. Empty if all is well.
+  [[nodiscard]] std::string check_invariants() const;
+
+  // -- asking ----------------------------------------------------------------
+
+  [[nodiscard]] version_number version() const { return version_; }
+  [[nodiscard]] version_number term() const { return term_; }
+  [[nodiscard]] const settings& config() const { return settings_; }
+  [[nodiscard]] const job_record* find_job(std::string_view name) const;
+  [[nodiscard]] const task_record* find_task(const task_ref& x) const;
+  [[nodiscard]] const node_record* find_node(std::string_view name) const;
+  [[nodiscard]] const auto& jobs() const { return jobs_; }
+  [[nodiscard]] const auto& nodes() const { return nodes_; }
+  [[nodiscard]] const placement::table& table() const { return table_; }
+  [[nodiscard]] const waiting& queue() const { return waiting_; }
+  /// Name of the node that `x` is or was on; empty before its first place.
+  [[nodiscard]] const std::string& node_of(const task_record& x) const;
+  [[nodiscard]] const std::string& name_of(placement::node_index row) const;
+  [[nodiscard]] queue_key key_of(const job_record& job) const;
+
+  /// All that `node` has to do, as after a new connection.
+  [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
+
+  /// Notes what `node` measured. Not a fact: it is not in the journal.
+  void note_load(std::string_view node, const resources& used);
+
+private:
+  // decide_jobs.cpp
+  expected<outcome, refusal> on(const submit_jobs& x);
+  expected<outcome, refusal> on(const stop_job& x);
+  expected<outcome, refusal> on(const scale_job& x);
+  expected<outcome, refusal> on(const restart_job& x);
+  expected<outcome, refusal> on(const stop_task& x);
+  expected<outcome, refusal> on(const restart_task& x);
+  void roll(job_record& job);
+  void start_again(job_record& job, uint32_t index, reason why,
+                   std::string message, milliseconds delay);
+  void forget_old_jobs();
+
+  // decide_nodes.cpp
+  expected<outcome, refusal> on(const join_node& x);
+  expected<outcome, refusal> on(const change_node& x);
+  expected<outcome, refusal> on(const cordon_node& x);
+  expected<outcome, refusal> on(const remove_node& x);
+  expected<outcome, refusal> on(const change_node_health& x);
+  expected<outcome, refusal> on(const change_settings& x);
+  expected<outcome, refusal> on(const take_lead& x);
+  void reconcile(node_record& node, const std::vector<task_report>& inventory);
+  void give_up_tasks(node_record& node, reason why, const std::string& message);
+
+  // decide_reports.cpp
+  expected<outcome, refusal> on(const take_reports& x);
+  void take_report(node_record& node, const task_report& x);
+  void end_attempt(job_record& job, uint32_t index, const task_report& x);
+  void after_end(job_record& job, uint32_t index);
+
+  // apply.cpp
+  void say(fact x);
+  void fold_event(const event& x);
+  void fold(const job_submitted& x);
+  void fold(const job_updated& x);
+  void fold(const job_scaled& x);
+  void fold(const job_stopped& x);
+  void fold(const job_forgotten& x);
+  void fold(const task_placed& x);
+  void fold(const task_starting& x);
+  void fold(const task_started& x);
+  void fold(const task_health_changed& x);
+  void fold(const task_stopping& x);
+  void fold(const task_ended& x);
+  void fold(const task_requeued& x);
+  void fold(const node_joined& x);
+  void fold(const node_unhealthy& x);
+  void fold(const node_ready& x);
+  void fold(const node_removed& x);
+  void fold(const node_cordoned& x);
+  void fold(const node_labelled& x);
+  void fold(const settings_changed& x);
+  void fold(const leader_elected& x);
+
+  // image.cpp
+  expected<void, std::string> restore_head(const boost::json::value& from);
+  expected<void, std::string>
+  restore_node(const boost::json::value& from,
+               std::set<placement::node_index>& gaps);
+  expected<void, std::string> restore_job(const boost::json::value& from);
+  expected<void, std::string> restore_tasks(const boost::json::value& from);
+  expected<void, std::string> restore_key(const boost::json::value& from);
+  expected<void, std::string>
+  restore_task(job_record& job, const task_record& task);
+
+  job_record* job_called(std::string_view name);
+  node_record* node_called(std::string_view name);
+  task_record& record_of(const task_ref& x);
+  /// Makes records up to `index`, so that a fresh task can be told apart.
+  task_record& materialise(job_record& job, uint32_t index);
+  void set_state(job_record& job, task_record& task, task_state to);
+  void enter_class(job_record& job);
+  void leave_class(job_record& job);
+  /// Brings the queue and the list of finished jobs in step with `job`.
+  void refresh(job_record& job);
+  void wait_for_place(job_record& job, uint32_t index, timestamp not_before);
+  void stop_waiting(job_record& job, uint32_t index);
+  void free_capacity(job_record& job, uint32_t index);
+  void erase_job(job_record& job);
+  void close_or_open(node_record& node);
+  [[nodiscard]] placement::node_row row_of(const node_record& node) const;
+  [[nodiscard]] milliseconds
+  backoff_of(const job_record& job, uint32_t failures) const;
+  void give(const std::string& node, work_item item);
+  [[nodiscard]] work_item
+  item_of(work_kind kind, const job_record& job, uint32_t index) const;
+  /// Ends a decision: wakes whom it helped, forgets what is too old.
+  void settle();
+
+  cluster_options options_;
+  version_number version_ = 0;
+  version_number term_ = 0;
+  /// Time of the fact that is being decided or applied.
+  timestamp now_;
+  settings settings_;
+  std::map<std::string, job_record, std::less<>> jobs_;
+  std::map<std::string, node_record, std::less<>> nodes_;
+  placement::table table_;
+  waiting waiting_;
+  std::set<std::string, std::less<>> policies_;
+  /// [row] Nodes, null where none is.
+  std::vector<node_record*> rows_;
+  /// [id] Names of all nodes ever seen: a task's history outlives its node.
+  std::vector<std::string> names_;
+  std::map<std::string, uint32_t, std::less<>> name_ids_;
+  std::set<std::tuple<timestamp, version_number, uint32_t>> delayed_;
+  std::map<version_number, job_record*> jobs_by_birth_;
+  /// Jobs that are over, oldest first, and how many tasks they have.
+  std::map<version_number, job_record*> finished_;
+  uint64_t finished_tasks_ = 0;
+  std::map<std::string, std::vector<submitted_job>, std::less<>> keys_;
+  std::deque<std::string> keys_in_order_;
+  std::vector<event> events_;
+  std::vector<node_work> work_;
+  /// Rows where capacity came free or rules changed since the last `settle`,
+  /// and rows where labelled tasks came that others may want to be near.
+  std::vector<placement::node_index> helped_;
+  std::vector<placement::node_index> populated_;
+  bool folding_ = false;
+  bool batch_open_ = false;
+  /// Set while a placement that `table_` already holds is applied.
+  bool held_ = false;
+};
+
+} // namespace troupe::runtime

@@ -1,0 +1,213 @@
+// What users ask of jobs and tasks.
+
+#include <algorithm>
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+unexpected<refusal> not_found(std::string what) {
+  return make_unexpected(refusal{refusal_kind::not_found, std::move(what), {}});
+}
+
+unexpected<refusal> no_job(const std::string& name) {
+  return not_found("there is no job \"" + name
+                   + "\"; `troupe jobs` lists the jobs");
+}
+
+unexpected<refusal> no_task(const task_ref& x) {
+  return not_found("there is no task \"" + to_string(x)
+                   + "\"; `troupe tasks` lists the tasks");
+}
+
+/// Parts of the job language that this version reads and cannot carry out.
+/// Better refused than silently left out.
+std::vector<problem> unsupported(const job_spec& x) {
+  std::vector<problem> result;
+  auto refuse = [&](bool present, const char* pointer, const char* what) {
+    if (present)
+      result.push_back({pointer, std::string{what}
+                                   + " not supported by this version of "
+                                     "troupe yet: leave this key out"});
+  };
+  refuse(x.kind == job_kind::system, "/kind", "system jobs are");
+  refuse(x.gang.has_value(), "/gang", "gangs are");
+  refuse(x.health.has_value(), "/health", "health checks are");
+  refuse(!x.after.empty(), "/after", "dependencies between jobs are");
+  refuse(x.schedule.has_value(), "/schedule", "schedules are");
+  refuse(x.cache.has_value(), "/cache", "cached results are");
+  refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
+  return result;
+}
+
+} // namespace
+
+expected<outcome, refusal> cluster::on(const submit_jobs& x) {
+  outcome result;
+  if (!x.key.empty())
+    if (auto at = keys_.find(x.key); at != keys_.end()) {
+      result.jobs = at->second;
+      return result;
+    }
+  std::vector<problem> problems;
+  for (size_t i = 0; i < x.specs.size(); ++i)
+    for (auto& y : unsupported(*x.specs[i]))
+      problems.push_back(
+        {(x.specs.size() > 1 ? '/' + std::to_string(i) : "") + y.pointer,
+         y.detail});
+  if (!problems.empty())
+    return make_unexpected(refusal{refusal_kind::bad_input,
+                                   "the job cannot be accepted as it is",
+                                   std::move(problems)});
+  for (auto& spec : x.specs) {
+    auto* job = job_called(spec->name);
+    if (job == nullptr || job->over()) {
+      say(job_submitted{spec->name, spec, x.key});
+      result.jobs.push_back({spec->name, 1, spec->count, true});
+      continue;
+    }
+    if (*job->spec != *spec || job->count != spec->count)
+      say(job_updated{spec->name, spec, job->job_version + 1, x.key});
+    roll(*job);
+    result.jobs.push_back({spec->name, job->job_version, job->count, false});
+  }
+  while (keys_in_order_.size() > options_.keys_max) {
+    keys_.erase(keys_in_order_.front());
+    keys_in_order_.pop_front();
+  }
+  return result;
+}
+
+/// Brings the living tasks of `job` in step with its spec: members beyond the
+/// count stop; those of an older version are replaced, so many at a time.
+void cluster::roll(job_record& job) {
+  if (job.stopped)
+    return;
+  uint32_t unavailable = 0;
+  for (auto& task : job.tasks)
+    if (task.stopping || !holds_capacity(task.state))
+      ++unavailable;
+  auto at_once = job.spec->kind == job_kind::service
+                   ? std::max(job.spec->update.max_unavailable, 1U)
+                   : job.count;
+  for (uint32_t i = 0; i < job.tasks.size(); ++i) {
+    auto& task = job.tasks[i];
+    if (!holds_capacity(task.state) || task.stopping)
+      continue;
+    if (i >= job.count)
+      say(task_stopping{
+        {job.name, i}, reason::stopped_by_user, "scaled down", false});
+    else if (task.job_version != job.job_version && unavailable < at_once
+             && job.spec->kind == job_kind::service) {
+      ++unavailable;
+      say(
+        task_stopping{{job.name, i},
+                      reason::none,
+                      "replaced by version " + std::to_string(job.job_version),
+                      true});
+    }
+  }
+}
+
+expected<outcome, refusal> cluster::on(const stop_job& x) {
+  auto* job = job_called(x.job);
+  if (job == nullptr)
+    return no_job(x.job);
+  if (!job->stopped || (x.forget && !job->forget))
+    say(job_stopped{x.job, x.forget});
+  for (uint32_t i = 0; i < job->tasks.size(); ++i)
+    if (holds_capacity(job->tasks[i].state) && !job->tasks[i].stopping)
+      say(task_stopping{{job->name, i}, reason::stopped_by_user, "", false});
+  if (job->forget && job->live() == 0)
+    say(job_forgotten{x.job});
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const scale_job& x) {
+  auto* job = job_called(x.job);
+  if (job == nullptr)
+    return no_job(x.job);
+  if (job->over())
+    return make_unexpected(
+      refusal{refusal_kind::conflict,
+              "job \"" + x.job + "\" is over; submit it again instead",
+              {}});
+  if (job->count != x.count) {
+    say(job_scaled{x.job, x.count});
+    roll(*job);
+  }
+  outcome result;
+  result.jobs.push_back({x.job, job->job_version, job->count, false});
+  return result;
+}
+
+expected<outcome, refusal> cluster::on(const restart_job& x) {
+  auto* job = job_called(x.job);
+  if (job == nullptr)
+    return no_job(x.job);
+  if (job->stopped)
+    return make_unexpected(
+      refusal{refusal_kind::conflict,
+              "job \"" + x.job + "\" is stopped; submit it again instead",
+              {}});
+  for (uint32_t i = 0; i < job->tasks.size(); ++i)
+    if (auto restarted = on(restart_task{{x.job, i}}); !restarted)
+      return restarted;
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const stop_task& x) {
+  auto* job = job_called(x.task.job);
+  if (job == nullptr || x.task.index >= job->count)
+    return no_task(x.task);
+  auto* task = find_task(x.task);
+  if (task != nullptr && holds_capacity(task->state)) {
+    if (!task->stopping || task->restart)
+      say(task_stopping{x.task, reason::stopped_by_user, "", false});
+  } else if (task == nullptr || !is_final(task->state)) {
+    if (!job->stopped)
+      say(task_ended{x.task, task == nullptr ? 0 : task->attempt, "",
+                     task_state::stopped, reason::stopped_by_user,
+                     "stopped before it was placed", std::nullopt});
+  }
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const restart_task& x) {
+  auto* job = job_called(x.task.job);
+  if (job == nullptr || x.task.index >= job->count)
+    return no_task(x.task);
+  if (job->stopped)
+    return make_unexpected(
+      refusal{refusal_kind::conflict,
+              "job \"" + x.task.job + "\" is stopped; submit it again instead",
+              {}});
+  auto* task = find_task(x.task);
+  if (task == nullptr || task->state == task_state::pending)
+    return outcome{};
+  if (is_final(task->state))
+    start_again(*job, x.task.index, reason::none, "restarted by a user",
+                milliseconds{0});
+  else if (!task->stopping)
+    say(task_stopping{x.task, reason::none, "restarted by a user", true});
+  return outcome{};
+}
+
+void cluster::start_again(job_record& job, uint32_t index, reason why,
+                          std::string message, milliseconds delay) {
+  say(task_requeued{{job.name, index},
+                    why,
+                    std::move(message),
+                    delay.count() > 0 ? now_ + delay : timestamp{}});
+}
+
+void cluster::forget_old_jobs() {
+  while (finished_.size() > 1
+         && (finished_.size() > options_.finished_jobs_max
+             || finished_tasks_ > options_.finished_tasks_max))
+    say(job_forgotten{finished_.begin()->second->name});
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,173 @@
+// What is asked of nodes, and what nodes and their actors tell.
+
+#include <algorithm>
+
+#include "messages/json.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+unexpected<refusal> no_node(const std::string& name) {
+  return make_unexpected(
+    refusal{refusal_kind::not_found,
+            "there is no node \"" + name + "\"; `troupe nodes` lists the nodes",
+            {}});
+}
+
+} // namespace
+
+expected<outcome, refusal> cluster::on(const join_node& x) {
+  auto& name = x.profile.name;
+  if (x.profile.protocol != protocol_version)
+    return make_unexpected(refusal{
+      refusal_kind::conflict,
+      "node \"" + name + "\" (troupe " + x.profile.version
+        + ") speaks protocol " + std::to_string(x.profile.protocol)
+        + ", this controller (troupe " TROUPE_VERSION ") speaks protocol "
+        + std::to_string(protocol_version)
+        + ": install the same version of troupe on both",
+      {}});
+  auto* node = node_called(name);
+  if (node == nullptr || node->profile != x.profile)
+    say(node_joined{name, x.profile});
+  else if (node->state != node_state::ready)
+    say(node_ready{name});
+  node = node_called(name);
+  if (x.inventory)
+    reconcile(*node, *x.inventory);
+  return outcome{};
+}
+
+/// Compares what `node` knows with what is known of it. What it does not know
+/// and yet had begun is lost; what was only ever sent is sent again.
+void cluster::reconcile(node_record& node,
+                        const std::vector<task_report>& inventory) {
+  std::set<allocation_id> known;
+  node.strays.clear();
+  for (auto& x : inventory)
+    known.insert(x.allocation);
+  std::vector<task_place> lost;
+  for (auto& [allocation, place] : node.allocations)
+    if (!known.contains(allocation)
+        && place.job->tasks[place.index].state != task_state::placed)
+      lost.push_back(place);
+  for (auto& [job, index] : lost) {
+    task_report gone;
+    gone.state = task_state::lost;
+    gone.why = reason::node_lost;
+    gone.message = "node " + node.profile.name + " came back without it";
+    end_attempt(*job, index, gone);
+  }
+  for (auto& x : inventory)
+    take_report(node, x);
+  close_or_open(node);
+}
+
+expected<outcome, refusal> cluster::on(const change_node& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return no_node(x.node);
+  node_labelled fact{x.node, node->labels, x.weight.value_or(node->weight),
+                     x.overcommit.value_or(node->overcommit)};
+  for (auto& change : x.labels) {
+    std::erase_if(fact.labels,
+                  [&](const label& y) { return y.name == change.name; });
+    if (!change.value.empty())
+      fact.labels.push_back(change);
+  }
+  std::sort(fact.labels.begin(), fact.labels.end());
+  if (fact.labels != node->labels || fact.weight != node->weight
+      || fact.overcommit != node->overcommit)
+    say(std::move(fact));
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const cordon_node& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return no_node(x.node);
+  if ((node->eligibility != node_eligibility::eligible) != x.cordoned)
+    say(node_cordoned{x.node, x.cordoned});
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const remove_node& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return no_node(x.node);
+  give_up_tasks(*node, reason::node_lost, "node " + x.node + " was removed");
+  say(node_removed{x.node, x.message});
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const change_node_health& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return outcome{};
+  switch (x.state) {
+  case node_state::ready:
+    if (node->state != node_state::ready)
+      say(node_ready{x.node});
+    break;
+  case node_state::unhealthy:
+    if (node->state == node_state::ready) {
+      say(node_unhealthy{x.node});
+      give_up_tasks(*node, reason::node_lost,
+                    "node " + x.node + " is unhealthy: it is silent");
+    }
+    break;
+  case node_state::removed:
+    return on(remove_node{x.node, "silent for too long"});
+  }
+  return outcome{};
+}
+
+/// Ends what `node` runs, as far as anybody here knows, and places it anew. What
+/// does run on is stopped when the node comes back, before it gets new work.
+void cluster::give_up_tasks(node_record& node, reason why,
+                            const std::string& message) {
+  auto places = node.allocations;
+  for (auto& [allocation, place] : places) {
+    task_report gone;
+    gone.state = task_state::lost;
+    gone.why = why;
+    gone.message = message;
+    end_attempt(*place.job, place.index, gone);
+  }
+}
+
+expected<outcome, refusal> cluster::on(const change_settings& x) {
+  auto to = settings_;
+  if (x.strategy)
+    to.strategy = *x.strategy;
+  if (x.queue_order)
+    to.queue_order = *x.queue_order;
+  if (to.queue_order != "priority" && to.queue_order != "fifo")
+    return make_unexpected(
+      refusal{refusal_kind::bad_input,
+              "there is no queue order \"" + to.queue_order
+                + "\"; this version has priority and fifo",
+              {{"/queueOrder", "write \"priority\" or \"fifo\""}}});
+  if (policies_.find(to.strategy) == policies_.end()) {
+    std::string names;
+    for (auto& name : policies_)
+      names += (names.empty() ? "" : ", ") + name;
+    return make_unexpected(refusal{refusal_kind::bad_input,
+                                   "there is no strategy \"" + to.strategy
+                                     + "\"; there are " + names,
+                                   {{"/strategy", "write one of " + names}}});
+  }
+  if (to != settings_)
+    say(settings_changed{to});
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const take_lead& x) {
+  say(leader_elected{x.leader, x.program_version});
+  return outcome{};
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,149 @@
+// What nodes tell of their tasks.
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Ends that are not the task's own doing: they never use up its retries.
+bool is_misfortune(reason x) {
+  return x == reason::node_lost || x == reason::port_in_use
+         || x == reason::preempted || x == reason::drained;
+}
+
+std::string plural(uint32_t n, const std::string& word) {
+  return std::to_string(n) + ' ' + word + (n == 1 ? "" : "s");
+}
+
+} // namespace
+
+expected<outcome, refusal> cluster::on(const take_reports& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return make_unexpected(
+      refusal{refusal_kind::not_found,
+              "there is no node \"" + x.node + "\"; register it first",
+              {}});
+  for (auto& report : x.reports)
+    take_report(*node, report);
+  return outcome{};
+}
+
+void cluster::take_report(node_record& node, const task_report& x) {
+  // A worker that speaks HTTP may name the attempt instead of the allocation.
+  auto allocation = x.allocation;
+  if (!allocation)
+    if (auto* task = find_task(x.task);
+        task != nullptr && task->attempt == x.attempt)
+      allocation = task->allocation;
+  auto at = node.allocations.find(allocation);
+  if (at == node.allocations.end()) {
+    // Given up long ago, or ended and already known: it may go.
+    work_item item;
+    item.task = x.task;
+    item.attempt = x.attempt;
+    item.allocation = allocation;
+    item.kind = is_final(x.state) || x.state == task_state::lost
+                  ? work_kind::forget
+                  : work_kind::stop;
+    if (item.kind == work_kind::forget) {
+      if (node.strays.erase(allocation) > 0)
+        close_or_open(node);
+    } else {
+      node.strays.insert(allocation);
+      close_or_open(node);
+    }
+    give(node.profile.name, std::move(item));
+    return;
+  }
+  auto [job, index] = at->second;
+  auto& task = job->tasks[index];
+  switch (x.state) {
+  case task_state::starting:
+    if (task.state == task_state::placed
+        || (task.state == task_state::starting
+            && job->messages[index] != x.message))
+      say(task_starting{{job->name, index}, node.profile.name, x.message});
+    break;
+  case task_state::running:
+    if (task.state != task_state::running)
+      say(task_started{{job->name, index}, node.profile.name});
+    if (task.health != x.health && x.health != task_health::none)
+      say(task_health_changed{{job->name, index}, x.health, x.message});
+    break;
+  case task_state::succeeded:
+  case task_state::failed:
+  case task_state::stopped:
+  case task_state::lost:
+    end_attempt(*job, index, x);
+    break;
+  case task_state::pending:
+  case task_state::placed:
+  case task_state::cached:
+    // Not for a node to say.
+    break;
+  }
+}
+
+void cluster::end_attempt(job_record& job, uint32_t index,
+                          const task_report& x) {
+  auto& task = job.tasks[index];
+  // An attempt that started and ended between two reports did run.
+  if (x.state == task_state::succeeded && task.state != task_state::running)
+    say(task_started{{job.name, index}, node_of(task)});
+  // What a stop ends is stopped, whatever its exit code: it was not its own
+  // doing. Nobody looks for a lost task that is not wanted any more.
+  auto state = x.state;
+  auto why = x.why;
+  auto unwanted
+    = job.stopped || index >= job.count || (task.stopping && !task.restart);
+  if (task.stopping && state == task_state::failed
+      && (why == reason::exit_code || why == reason::signal)) {
+    state = task_state::stopped;
+    why = task.why;
+  } else if (unwanted && state == task_state::lost) {
+    state = task_state::stopped;
+  }
+  say(task_ended{{job.name, index},
+                 task.attempt,
+                 node_of(task),
+                 state,
+                 why,
+                 x.message,
+                 x.exit_code});
+  after_end(job, index);
+}
+
+/// Decides what follows from the end of an attempt.
+void cluster::after_end(job_record& job, uint32_t index) {
+  auto& task = job.tasks[index];
+  if (job.stopped || index >= job.count) {
+    if (job.forget && job.live() == 0)
+      say(job_forgotten{job.name});
+    return;
+  }
+  auto service = job.spec->kind != job_kind::batch;
+  if (task.restart) {
+    start_again(job, index, reason::none, "", milliseconds{0});
+  } else if (is_misfortune(task.why) || task.state == task_state::lost) {
+    auto wait = task.why == reason::port_in_use ? job.spec->restart.delay
+                                                : milliseconds{0};
+    start_again(job, index, task.why, "", wait);
+  } else if (task.state == task_state::stopped) {
+    // By a user: it stays so until somebody starts it again.
+  } else if (service) {
+    start_again(job, index, task.why, "", backoff_of(job, task.failures));
+  } else if (task.state == task_state::failed
+             && task.failures <= job.spec->retries) {
+    start_again(job, index, task.why,
+                "run " + std::to_string(task.failures) + " of "
+                  + std::to_string(job.spec->retries + 1) + " failed, "
+                  + plural(job.spec->retries + 1 - task.failures, "more run")
+                  + " to try",
+                backoff_of(job, task.failures));
+  }
+  roll(job);
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,437 @@
+// The state as lines of JSON: what a snapshot holds.
+//
+// A line at a time, so that neither writer nor reader ever holds more than one
+// job's slice of tasks as a tree.
+
+#include <algorithm>
+
+#include "messages/contract.hpp"
+#include "messages/json.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Raised when an older program can no longer read what this one writes.
+constexpr int64_t image_format = 1;
+
+/// Tasks in one line.
+constexpr size_t slice_max = 4'096;
+
+struct head_image {
+  int64_t format = image_format;
+  version_number version = 0;
+  version_number term = 0;
+  int64_t now = 0;
+  settings config;
+  std::vector<std::string> names;
+  bool operator==(const head_image&) const = default;
+  BOOST_DESCRIBE_CLASS(head_image, (),
+                       (format, version, term, now, config, names), (), ())
+};
+
+struct node_image {
+  node_profile profile;
+  uint32_t row = 0;
+  node_state state = node_state::ready;
+  node_eligibility eligibility = node_eligibility::eligible;
+  label_set labels;
+  double weight = 1;
+  double overcommit = 1;
+  int64_t joined_at = 0;
+  bool operator==(const node_image&) const = default;
+  BOOST_DESCRIBE_CLASS(node_image, (),
+                       (profile, row, state, eligibility, labels, weight,
+                        overcommit, joined_at),
+                       (), ())
+};
+
+struct class_image {
+  uint32_t job_version = 0;
+  job_spec_ptr spec;
+  bool operator==(const class_image&) const = default;
+  BOOST_DESCRIBE_CLASS(class_image, (), (job_version, spec), (), ())
+};
+
+struct extra_image {
+  uint32_t index = 0;
+  std::string message;
+  std::vector<uint16_t> gpus;
+  std::vector<uint16_t> ports;
+  std::vector<attempt_record> past;
+  bool operator==(const extra_image&) const = default;
+  BOOST_DESCRIBE_CLASS(extra_image, (), (index, message, gpus, ports, past), (),
+                       ())
+};
+
+struct job_image {
+  std::string name;
+  job_spec_ptr spec;
+  version_number born = 0;
+  uint32_t job_version = 1;
+  uint32_t count = 0;
+  bool stopped = false;
+  bool forget = false;
+  int64_t submitted_at = 0;
+  version_number finished_at = 0;
+  uint32_t finished_tasks = 0;
+  /// How many tasks follow in lines of their own.
+  uint64_t tasks = 0;
+  /// Requests of older versions that tasks still hold.
+  std::vector<class_image> older;
+  std::vector<extra_image> extras;
+  bool operator==(const job_image&) const = default;
+  BOOST_DESCRIBE_CLASS(job_image, (),
+                       (name, spec, born, job_version, count, stopped, forget,
+                        submitted_at, finished_at, finished_tasks, tasks, older,
+                        extras),
+                       (), ())
+};
+
+/// Tasks of one job, in the order of their indices.
+struct slice_image {
+  std::string job;
+  std::vector<json::value> rows;
+  bool operator==(const slice_image&) const = default;
+  BOOST_DESCRIBE_CLASS(slice_image, (), (job, rows), (), ())
+};
+
+struct key_image {
+  std::string key;
+  std::vector<submitted_job> jobs;
+  bool operator==(const key_image&) const = default;
+  BOOST_DESCRIBE_CLASS(key_image, (), (key, jobs), (), ())
+};
+
+/// A task as a row of numbers, in the order of `task_record`.
+json::array row_of_task(const task_record& x) {
+  return {static_cast<uint64_t>(x.state),
+          static_cast<uint64_t>(x.ended_as),
+          static_cast<uint64_t>(x.health),
+          static_cast<uint64_t>(x.why),
+          (x.stopping ? 1U : 0U) | (x.restart ? 2U : 0U)
+            | (x.has_exit_code ? 4U : 0U),
+          x.attempt,
+          x.node,
+          x.exit_code,
+          x.failures,
+          x.job_version,
+          x.allocation.value,
+          x.placed_at.ms,
+          x.started_at.ms,
+          x.ended_at.ms,
+          x.not_before.ms};
+}
+
+constexpr size_t task_columns = 15;
+
+expected<task_record, std::string> task_of_row(const json::value& x) {
+  auto* row = x.if_array();
+  if (row == nullptr || row->size() < task_columns)
+    return make_unexpected("a task's row is too short");
+  std::array<int64_t, task_columns> n{};
+  for (size_t i = 0; i < n.size(); ++i) {
+    boost::json::error_code error;
+    n[i] = (*row)[i].to_number<int64_t>(error);
+    if (error)
+      return make_unexpected("a task's row holds something else than numbers");
+  }
+  if (n[0] < 0 || n[0] >= static_cast<int64_t>(task_states))
+    return make_unexpected("a task is in a state that only a newer version of "
+                           "troupe knows");
+  task_record task;
+  task.state = static_cast<task_state>(n[0]);
+  task.ended_as = static_cast<task_state>(n[1]);
+  task.health = static_cast<task_health>(n[2]);
+  task.why = static_cast<reason>(n[3]);
+  task.stopping = (n[4] & 1) != 0;
+  task.restart = (n[4] & 2) != 0;
+  task.has_exit_code = (n[4] & 4) != 0;
+  task.attempt = static_cast<uint32_t>(n[5]);
+  task.node = static_cast<uint32_t>(n[6]);
+  task.exit_code = static_cast<int32_t>(n[7]);
+  task.failures = static_cast<uint32_t>(n[8]);
+  task.job_version = static_cast<uint32_t>(n[9]);
+  task.allocation = {static_cast<uint64_t>(n[10])};
+  task.placed_at = {n[11]};
+  task.started_at = {n[12]};
+  task.ended_at = {n[13]};
+  task.not_before = {n[14]};
+  return task;
+}
+
+template <class T>
+expected<void, std::string> read_image(const json::value& from, T& to) {
+  if (auto ok = json::read(from, to); !ok)
+    return make_unexpected("in the snapshot, " + ok.error().pointer + ": "
+                           + ok.error().detail);
+  return {};
+}
+
+std::string line_of(const char* kind, json::value body) {
+  return boost::json::serialize(json::object{{kind, std::move(body)}});
+}
+
+std::vector<extra_image> extras_of(const job_record& x) {
+  std::vector<extra_image> result;
+  std::set<uint32_t> special;
+  for (auto& [i, y] : x.messages)
+    special.insert(i);
+  for (auto& [i, y] : x.occupations)
+    special.insert(i);
+  for (auto& [i, y] : x.past)
+    special.insert(i);
+  for (auto i : special) {
+    extra_image extra;
+    extra.index = i;
+    if (auto at = x.messages.find(i); at != x.messages.end())
+      extra.message = at->second;
+    if (auto at = x.occupations.find(i); at != x.occupations.end()) {
+      extra.gpus = at->second.gpus;
+      extra.ports = at->second.ports;
+    }
+    if (auto at = x.past.find(i); at != x.past.end())
+      extra.past = at->second;
+    result.push_back(std::move(extra));
+  }
+  return result;
+}
+
+} // namespace
+
+void cluster::save(const std::function<void(std::string_view)>& out) const {
+  out(line_of("cluster", json::write(head_image{image_format, version_, term_,
+                                                now_.ms, settings_, names_})));
+  for (auto& [name, x] : nodes_)
+    out(line_of("node", json::write(node_image{
+                          x.profile, x.row, x.state, x.eligibility, x.labels,
+                          x.weight, x.overcommit, x.joined_at.ms})));
+  for (auto& [name, x] : jobs_) {
+    job_image image{x.name,
+                    x.spec,
+                    x.born,
+                    x.job_version,
+                    x.count,
+                    x.stopped,
+                    x.forget,
+                    x.submitted_at.ms,
+                    x.finished_at,
+                    x.finished_tasks,
+                    x.tasks.size(),
+                    {},
+                    {}};
+    for (auto& [version, spec] : x.older)
+      image.older.push_back({version, spec});
+    image.extras = extras_of(x);
+    out(line_of("job", json::write(image)));
+    for (size_t from = 0; from < x.tasks.size(); from += slice_max) {
+      json::array rows;
+      auto to = std::min(from + slice_max, x.tasks.size());
+      for (auto i = from; i < to; ++i)
+        rows.push_back(row_of_task(x.tasks[i]));
+      out(line_of("tasks",
+                  json::object{{"job", x.name}, {"rows", std::move(rows)}}));
+    }
+  }
+  for (auto& key : keys_in_order_)
+    out(line_of("key", json::write(key_image{key, keys_.find(key)->second})));
+}
+
+expected<void, std::string>
+cluster::restore(const std::function<bool(std::string_view& line)>& next) {
+  TROUPE_ASSERT(version_ == 0);
+  // Rows stay where they were, since ties go to the lowest row: gaps are filled
+  // first and emptied last.
+  std::set<placement::node_index> gaps;
+  std::string_view line;
+  while (next(line)) {
+    boost::json::error_code error;
+    auto parsed = boost::json::parse(line, error);
+    if (error || !parsed.is_object() || parsed.get_object().size() != 1)
+      return make_unexpected("a line of the snapshot is not one JSON object");
+    auto& entry = *parsed.get_object().begin();
+    expected<void, std::string> ok;
+    if (entry.key() == "cluster")
+      ok = restore_head(entry.value());
+    else if (entry.key() == "node")
+      ok = restore_node(entry.value(), gaps);
+    else if (entry.key() == "job")
+      ok = restore_job(entry.value());
+    else if (entry.key() == "tasks")
+      ok = restore_tasks(entry.value());
+    else if (entry.key() == "key")
+      ok = restore_key(entry.value());
+    // Other kinds are of a newer version that says they may be left out.
+    if (!ok)
+      return ok;
+  }
+  if (version_ == 0)
+    return make_unexpected("the snapshot has no head");
+  for (auto row : gaps)
+    table_.remove(row);
+  helped_.clear();
+  populated_.clear();
+  return {};
+}
+
+expected<void, std::string> cluster::restore_head(const json::value& from) {
+  head_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  if (image.format > image_format)
+    return make_unexpected("the snapshot is of a newer version of troupe");
+  version_ = image.version;
+  term_ = image.term;
+  now_ = {image.now};
+  settings_ = image.config;
+  names_ = image.names;
+  for (uint32_t i = 0; i < names_.size(); ++i)
+    name_ids_[names_[i]] = i;
+  return {};
+}
+
+expected<void, std::string>
+cluster::restore_node(const json::value& from,
+                      std::set<placement::node_index>& gaps) {
+  node_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  auto id = name_ids_.find(image.profile.name);
+  if (id == name_ids_.end())
+    return make_unexpected("node " + image.profile.name + " has no number");
+  auto& node = nodes_[image.profile.name];
+  node.profile = std::move(image.profile);
+  node.name = id->second;
+  node.state = image.state;
+  node.eligibility = image.eligibility;
+  node.labels = std::move(image.labels);
+  node.weight = image.weight;
+  node.overcommit = image.overcommit;
+  node.joined_at = {image.joined_at};
+  node.row = image.row;
+  while (rows_.size() <= node.row) {
+    rows_.push_back(nullptr);
+    gaps.insert(table_.add({}));
+  }
+  if (gaps.erase(node.row) == 0)
+    return make_unexpected("two nodes stand in one row");
+  table_.remove(node.row);
+  TROUPE_ASSERT(table_.add(row_of(node)) == node.row);
+  rows_[node.row] = &node;
+  close_or_open(node);
+  return {};
+}
+
+expected<void, std::string> cluster::restore_job(const json::value& from) {
+  job_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  if (!image.spec)
+    return make_unexpected("job " + image.name + " has no spec");
+  auto& job = jobs_[image.name];
+  job.name = image.name;
+  job.spec = image.spec;
+  job.born = image.born;
+  job.job_version = image.job_version;
+  job.count = image.count;
+  job.stopped = image.stopped;
+  job.forget = image.forget;
+  job.submitted_at = {image.submitted_at};
+  job.finished_at = image.finished_at;
+  job.finished_tasks = image.finished_tasks;
+  jobs_by_birth_[job.born] = &job;
+  for (auto& x : image.older) {
+    job.older[x.job_version] = x.spec;
+    job.classes[x.job_version] = std::make_shared<placement::task_class>(
+      placement::class_of(*x.spec, settings_.strategy));
+  }
+  for (auto& x : image.extras) {
+    if (!x.message.empty())
+      job.messages[x.index] = x.message;
+    if (!x.gpus.empty() || !x.ports.empty())
+      job.occupations[x.index] = {x.gpus, x.ports};
+    if (!x.past.empty())
+      job.past[x.index] = x.past;
+  }
+  if (job.finished_at != 0) {
+    finished_[job.finished_at] = &job;
+    finished_tasks_ += job.finished_tasks;
+  }
+  // Its tasks follow in lines of their own; it joins the queue with the last.
+  enter_class(job);
+  if (image.tasks == 0)
+    refresh(job);
+  job.tasks.reserve(image.tasks);
+  return {};
+}
+
+expected<void, std::string> cluster::restore_tasks(const json::value& from) {
+  slice_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  auto* job = job_called(image.job);
+  if (job == nullptr)
+    return make_unexpected("tasks of job " + image.job + ", which is missing");
+  for (auto& row : image.rows) {
+    auto task = task_of_row(row);
+    if (!task)
+      return make_unexpected("job " + image.job + ": " + task.error());
+    if (auto ok = restore_task(*job, *task); !ok)
+      return ok;
+  }
+  refresh(*job);
+  return {};
+}
+
+expected<void, std::string> cluster::restore_key(const json::value& from) {
+  key_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  keys_in_order_.push_back(image.key);
+  keys_[image.key] = image.jobs;
+  return {};
+}
+
+expected<void, std::string>
+cluster::restore_task(job_record& job, const task_record& task) {
+  auto index = static_cast<uint32_t>(job.tasks.size());
+  job.tasks.push_back(task);
+  ++job.by_state[static_cast<size_t>(task.state)];
+  if (task.state == task_state::pending) {
+    if (task.not_before)
+      delayed_.insert({task.not_before, job.born, index});
+    else
+      job.requeued.insert(index);
+  }
+  if (!holds_capacity(task.state))
+    return {};
+  auto* node
+    = task.node < names_.size() ? node_called(names_[task.node]) : nullptr;
+  auto klass = job.classes.find(task.job_version);
+  if (node == nullptr || klass == job.classes.end())
+    return make_unexpected("task " + job.name + '.' + std::to_string(index)
+                           + " runs on a node that is not in the snapshot");
+  placement::occupation held;
+  if (auto at = job.occupations.find(index); at != job.occupations.end())
+    held = at->second;
+  table_.occupy_again(node->row, *klass->second, held);
+  node->reserved += klass->second->request;
+  node->allocations[task.allocation] = {&job, index};
+  return {};
+}
+
+uint64_t cluster::digest() const {
+  // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
+  uint64_t hash = 14'695'981'039'346'656'037U;
+  save([&](std::string_view line) {
+    for (auto c : line) {
+      hash ^= static_cast<unsigned char>(c);
+      hash *= 1'099'511'628'211U;
+    }
+  });
+  return hash;
+}
+
+} // namespace troupe::runtime

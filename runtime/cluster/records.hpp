@@ -1,0 +1,167 @@
+#pragma once
+
+/// What the cluster remembers of each task, job and node. Folded from facts.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "messages/fact.hpp"
+#include "messages/state.hpp"
+#include "messages/work.hpp"
+
+#include "runtime/placement/table.hpp"
+
+namespace troupe::runtime {
+
+constexpr size_t task_states = 9;
+
+/// Tasks by state, indexed by `task_state`.
+using state_counts = std::array<uint32_t, task_states>;
+
+/// The current or last attempt of a task. A million of these stand in memory:
+/// what few tasks have is kept beside them, in the job.
+struct task_record {
+  task_state state = task_state::pending;
+  /// How the attempt ended, if it did.
+  task_state ended_as = task_state::pending;
+  task_health health = task_health::none;
+  reason why = reason::none;
+  bool stopping : 1 = false;
+  /// Whether the end that is being waited for is followed by a new start.
+  bool restart : 1 = false;
+  bool has_exit_code : 1 = false;
+  uint32_t attempt = 0;
+  /// Of the node's name, see `cluster::name_of`.
+  uint32_t node = 0;
+  int32_t exit_code = 0;
+  /// Ends that count against the job's retries, or delay its restarts.
+  uint32_t failures = 0;
+  uint32_t job_version = 0;
+  allocation_id allocation;
+  timestamp placed_at;
+  timestamp started_at;
+  timestamp ended_at;
+  /// When it may be placed again.
+  timestamp not_before;
+};
+
+/// An attempt that is over, of a task that has had another since.
+struct attempt_record {
+  uint32_t attempt = 0;
+  std::string node;
+  task_state state = task_state::failed;
+  reason why = reason::none;
+  std::string message;
+  std::optional<int32_t> exit_code;
+  timestamp placed_at;
+  timestamp started_at;
+  timestamp ended_at;
+  bool operator==(const attempt_record&) const = default;
+  BOOST_DESCRIBE_CLASS(attempt_record, (),
+                       (attempt, node, state, why, message, exit_code,
+                        placed_at, started_at, ended_at),
+                       (), ())
+};
+
+/// Order in the queue: smaller comes first.
+struct queue_key {
+  int64_t rank = 0;
+  version_number born = 0;
+  auto operator<=>(const queue_key&) const = default;
+};
+
+using class_id = uint32_t;
+
+struct job_record {
+  std::string name;
+  job_spec_ptr spec;
+  /// The version of the fact that submitted it: never used by another job.
+  version_number born = 0;
+  uint32_t job_version = 1;
+  uint32_t count = 0;
+  bool stopped = false;
+  bool forget = false;
+  timestamp submitted_at;
+  /// Tasks that have been placed at least once: [index]. Those from
+  /// `tasks.size()` to `count` are fresh: a range, not objects.
+  std::vector<task_record> tasks;
+  /// Tasks below `tasks.size()` that wait for a place and may have it now.
+  std::set<uint32_t> requeued;
+  /// Of `tasks`, fresh ones not counted.
+  state_counts by_state{};
+  class_id klass = 0;
+  /// [job version] What tasks of that version hold.
+  std::map<uint32_t, std::shared_ptr<const placement::task_class>> classes;
+  /// [job version] Specs before the present one whose tasks live on.
+  std::map<uint32_t, job_spec_ptr> older;
+  /// Where it stands in the queue, if it does.
+  std::optional<queue_key> queued;
+  /// Version at which its last task ended; 0 while it is not over.
+  version_number finished_at = 0;
+  /// How many tasks it had then.
+  uint32_t finished_tasks = 0;
+  /// What few tasks have, by index.
+  std::map<uint32_t, std::string> messages;
+  std::map<uint32_t, placement::occupation> occupations;
+  std::map<uint32_t, std::vector<attempt_record>> past;
+
+  [[nodiscard]] uint32_t fresh() const {
+    auto known = static_cast<uint32_t>(tasks.size());
+    return known < count ? count - known : 0;
+  }
+  [[nodiscard]] uint32_t in_state(task_state x) const {
+    auto result = by_state[static_cast<size_t>(x)];
+    if (x == (stopped ? task_state::stopped : task_state::pending))
+      result += fresh();
+    return result;
+  }
+  /// Tasks that hold capacity.
+  [[nodiscard]] uint32_t live() const {
+    return in_state(task_state::placed) + in_state(task_state::starting)
+           + in_state(task_state::running);
+  }
+  /// Whether nothing will happen to it unless somebody asks for it.
+  [[nodiscard]] bool over() const {
+    return live() == 0 && in_state(task_state::pending) == 0
+           && (stopped || spec->kind == job_kind::batch);
+  }
+  /// Tasks that may be placed now.
+  [[nodiscard]] uint32_t ready() const {
+    return stopped ? 0 : fresh() + static_cast<uint32_t>(requeued.size());
+  }
+};
+
+/// The state of a job, from those of its tasks.
+[[nodiscard]] job_state state_of(const job_record& job);
+
+/// Where a task stands in memory.
+struct task_place {
+  job_record* job = nullptr;
+  uint32_t index = 0;
+};
+
+struct node_record {
+  node_profile profile;
+  placement::node_index row = 0;
+  uint32_t name = 0;
+  node_state state = node_state::ready;
+  node_eligibility eligibility = node_eligibility::eligible;
+  /// The profile's labels as changed by operators.
+  label_set labels;
+  double weight = 1;
+  double overcommit = 1;
+  timestamp joined_at;
+  resources reserved;
+  std::map<allocation_id, task_place> allocations;
+  /// Allocations that were given up and yet run there: until they are gone,
+  /// nothing new goes to the node.
+  std::set<allocation_id> strays;
+};
+
+} // namespace troupe::runtime

@@ -1,0 +1,165 @@
+#include "runtime/cluster/waiting.hpp"
+
+#include <algorithm>
+#include <queue>
+
+#include "messages/contract.hpp"
+
+namespace troupe::runtime {
+
+class_id waiting::acquire(placement::task_class x, std::string policy) {
+  auto key = std::make_pair(std::move(x), std::move(policy));
+  auto [at, is_new] = index_.try_emplace(key, 0);
+  if (is_new) {
+    auto made = std::make_unique<job_class>();
+    made->of = std::make_shared<const placement::task_class>(at->first.first);
+    made->policy = at->first.second;
+    if (free_.empty()) {
+      at->second = static_cast<class_id>(classes_.size());
+      classes_.push_back(std::move(made));
+      head_of_.emplace_back();
+    } else {
+      at->second = free_.back();
+      free_.pop_back();
+      classes_[at->second] = std::move(made);
+    }
+  }
+  ++classes_[at->second]->users;
+  return at->second;
+}
+
+void waiting::release(class_id id) {
+  auto& x = *classes_[id];
+  TROUPE_ASSERT(x.users > 0);
+  if (--x.users > 0)
+    return;
+  TROUPE_ASSERT(x.jobs.empty());
+  index_.erase(std::make_pair(*x.of, x.policy));
+  classes_[id].reset();
+  free_.push_back(id);
+}
+
+void waiting::insert(job_record& job, queue_key key) {
+  classes_[job.klass]->jobs.insert_or_assign(key, &job);
+  refresh_head(job.klass);
+}
+
+void waiting::erase(const job_record& job, queue_key key) {
+  classes_[job.klass]->jobs.erase(key);
+  refresh_head(job.klass);
+}
+
+void waiting::refresh_head(class_id id) {
+  auto& x = *classes_[id];
+  std::optional<queue_key> wanted;
+  if (!x.blocked && !x.jobs.empty())
+    wanted = x.jobs.begin()->first;
+  auto& present = head_of_[id];
+  if (present == wanted)
+    return;
+  if (present)
+    heads_.erase({*present, id});
+  if (wanted)
+    heads_.insert({*wanted, id});
+  present = wanted;
+}
+
+void waiting::block(class_id id, placement::refusal why) {
+  auto& x = *classes_[id];
+  x.refusal = std::move(why);
+  // What helped while the proposal was being made is not in it.
+  x.blocked = !x.helped;
+  refresh_head(id);
+}
+
+void waiting::wake(class_id id) {
+  classes_[id]->blocked = false;
+  classes_[id]->helped = true;
+  refresh_head(id);
+}
+
+void waiting::wake_if(const std::function<bool(const job_class&)>& could_help) {
+  for (class_id id = 0; id < classes_.size(); ++id)
+    if (auto& x = classes_[id]; x && !x->jobs.empty() && could_help(*x))
+      wake(id);
+}
+
+void waiting::begin_proposal() {
+  for (auto& x : classes_)
+    if (x)
+      x->helped = false;
+}
+
+std::optional<waiting::batch>
+waiting::next(uint32_t tasks_max,
+              const std::set<std::string, std::less<>>& known) {
+  using cursor = std::map<queue_key, job_record*>::const_iterator;
+  struct entry {
+    cursor at;
+    class_id klass;
+    bool operator>(const entry& x) const { return at->first > x.at->first; }
+  };
+  // Heads are in order and so are the jobs of each class: merge them.
+  std::priority_queue<entry, std::vector<entry>, std::greater<>> open;
+  std::vector<class_id> unserved;
+  batch result;
+  auto head = heads_.begin();
+  auto tasks = uint32_t{0};
+  while (tasks < tasks_max) {
+    while (head != heads_.end()
+           && (open.empty() || head->first < open.top().at->first)) {
+      open.push({classes_[head->second]->jobs.begin(), head->second});
+      ++head;
+    }
+    if (open.empty())
+      break;
+    auto [at, id] = open.top();
+    open.pop();
+    auto& x = *classes_[id];
+    if (known.find(x.policy) == known.end()) {
+      unserved.push_back(id);
+      continue;
+    }
+    if (result.policy.empty())
+      result.policy = x.policy;
+    else if (result.policy != x.policy)
+      break;
+    auto count = std::min(at->second->ready(), tasks_max - tasks);
+    result.asks.push_back({at->second->born, x.of, count});
+    tasks += count;
+    if (++at != x.jobs.end())
+      open.push({at, id});
+  }
+  for (auto id : unserved)
+    block(id, {{{reason::unknown_scheduler, 0}}});
+  if (result.asks.empty())
+    return std::nullopt;
+  return result;
+}
+
+uint32_t waiting::ahead_of(queue_key key, uint32_t limit) const {
+  auto result = uint32_t{0};
+  for (auto& x : classes_) {
+    if (!x)
+      continue;
+    for (auto& [other, job] : x->jobs) {
+      if (!(other < key) || result >= limit)
+        break;
+      ++result;
+    }
+  }
+  return result;
+}
+
+void waiting::each(
+  const std::function<bool(const job_class&, const job_record&)>& f) const {
+  for (auto& x : classes_) {
+    if (!x)
+      continue;
+    for (auto& [key, job] : x->jobs)
+      if (!f(*x, *job))
+        return;
+  }
+}
+
+} // namespace troupe::runtime

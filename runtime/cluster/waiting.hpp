@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/cluster/records.hpp"
+#include "runtime/placement/policy.hpp"
+
+namespace troupe::runtime {
+
+/// Jobs that wait, by class. Arrays stay ranges: a job stands here once,
+/// however many of its tasks wait.
+///
+///   ready   -> blocked   [block]   its tasks fit nowhere; costs nothing
+///   blocked -> ready     [wake]    a fact could help it
+class waiting {
+public:
+  struct job_class {
+    std::shared_ptr<const placement::task_class> of;
+    /// The policy that places it.
+    std::string policy;
+    std::map<queue_key, job_record*> jobs;
+    /// Jobs of the class, waiting or not.
+    uint32_t users = 0;
+    bool blocked = false;
+    placement::refusal refusal;
+    /// Whether a fact that could help arrived while a proposal was being made.
+    bool helped = false;
+  };
+
+  /// Finds the class equal to `x` that `policy` serves, or makes it.
+  class_id acquire(placement::task_class x, std::string policy);
+  void release(class_id id);
+
+  void insert(job_record& job, queue_key key);
+  void erase(const job_record& job, queue_key key);
+
+  void block(class_id id, placement::refusal why);
+  void wake(class_id id);
+  /// Wakes those blocked classes for which `could_help` is true.
+  void wake_if(const std::function<bool(const job_class&)>& could_help);
+
+  /// The first ready jobs in queue order that one policy serves, with at most
+  /// `tasks_max` tasks. Passes over classes whose policy is not in `known`: they
+  /// are blocked as `unknown_scheduler`.
+  struct batch {
+    std::string policy;
+    std::vector<placement::ask> asks;
+  };
+  [[nodiscard]] std::optional<batch>
+  next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known);
+
+  /// Forgets what helped so far: a proposal for the present state begins.
+  void begin_proposal();
+
+  [[nodiscard]] const job_class& at(class_id id) const { return *classes_[id]; }
+  /// Jobs that wait and come before `key`, up to `limit`.
+  [[nodiscard]] uint32_t ahead_of(queue_key key, uint32_t limit) const;
+  /// Calls `f` for waiting jobs; false ends it.
+  void
+  each(const std::function<bool(const job_class&, const job_record&)>& f) const;
+
+private:
+  void refresh_head(class_id id);
+
+  std::vector<std::unique_ptr<job_class>> classes_;
+  std::vector<class_id> free_;
+  std::map<std::pair<placement::task_class, std::string>, class_id> index_;
+  /// Ready classes by the key of their first job.
+  std::set<std::pair<queue_key, class_id>> heads_;
+  /// [class] The key under which a class stands in `heads_`, if it does.
+  std::vector<std::optional<queue_key>> head_of_;
+};
+
+} // namespace troupe::runtime
