@@ -1,0 +1,120 @@
+#pragma once
+
+/// What the controller and a machine say to each other beside work and reports.
+/// These cross process boundaries, so members are only ever added.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <boost/describe/class.hpp>
+
+#include "messages/work.hpp"
+
+namespace troupe {
+
+/// Asks to join, or to join again after the connection or a process was lost.
+struct node_hello {
+  node_profile profile;
+  /// New for each process: tells a restart from a reconnection.
+  uint64_t incarnation = 0;
+  /// Every allocation that the machine knows.
+  std::vector<task_report> inventory;
+  bool operator==(const node_hello&) const = default;
+  BOOST_DESCRIBE_CLASS(node_hello, (), (profile, incarnation, inventory), (),
+                       ())
+};
+
+/// Says that the machine has joined, or why it may not.
+struct node_welcome {
+  /// Empty if the machine has joined; else a sentence for its operator.
+  std::string refused;
+  /// Whether it makes sense to ask again later.
+  bool try_again = true;
+  version_number term = 0;
+  std::string cluster_id;
+  milliseconds heartbeat_interval{10'000};
+  bool operator==(const node_welcome&) const = default;
+  BOOST_DESCRIBE_CLASS(node_welcome, (),
+                       (refused, try_again, term, cluster_id,
+                        heartbeat_interval),
+                       (), ())
+};
+
+/// Gives a machine things to do, in the order of their sequence.
+struct work_batch {
+  std::vector<work_item> items;
+  bool operator==(const work_batch&) const = default;
+  BOOST_DESCRIBE_CLASS(work_batch, (), (items), (), ())
+};
+
+/// Says that all work up to `sequence` is safe with the machine.
+struct work_taken {
+  uint64_t sequence = 0;
+  bool operator==(const work_taken&) const = default;
+  BOOST_DESCRIBE_CLASS(work_taken, (), (sequence), (), ())
+};
+
+/// Says what became of tasks, in the order of the reports' sequence.
+struct report_batch {
+  std::vector<task_report> reports;
+  bool operator==(const report_batch&) const = default;
+  BOOST_DESCRIBE_CLASS(report_batch, (), (reports), (), ())
+};
+
+/// Says that all reports up to `sequence` are in the journal.
+struct reports_taken {
+  uint64_t sequence = 0;
+  bool operator==(const reports_taken&) const = default;
+  BOOST_DESCRIBE_CLASS(reports_taken, (), (sequence), (), ())
+};
+
+/// Asks for a piece of what an allocation wrote.
+struct read_log {
+  allocation_id allocation;
+  /// `stdout` or `stderr`.
+  std::string stream = "stdout";
+  /// Where to read; -1 with `tail_lines` asks for the end.
+  int64_t offset = 0;
+  /// 0: from `offset`.
+  uint32_t tail_lines = 0;
+  /// At most 64 KiB.
+  uint32_t bytes_max = 65'536;
+  bool operator==(const read_log&) const = default;
+  BOOST_DESCRIBE_CLASS(read_log, (),
+                       (allocation, stream, offset, tail_lines, bytes_max), (),
+                       ())
+};
+
+/// A piece of output. Nothing more will come after `ended`.
+struct log_chunk {
+  std::string error;
+  /// Base64, since output need not be UTF-8.
+  std::string bytes;
+  /// Where to read on.
+  int64_t next_offset = 0;
+  bool ended = false;
+  bool operator==(const log_chunk&) const = default;
+  BOOST_DESCRIBE_CLASS(log_chunk, (), (error, bytes, next_offset, ended), (),
+                       ())
+};
+
+/// Runs a command inside a running allocation.
+struct exec_command {
+  allocation_id allocation;
+  std::vector<std::string> argv;
+  milliseconds timeout{60'000};
+  bool operator==(const exec_command&) const = default;
+  BOOST_DESCRIBE_CLASS(exec_command, (), (allocation, argv, timeout), (), ())
+};
+
+struct exec_result {
+  std::string error;
+  int32_t exit_code = 0;
+  /// Base64, at most 192 KiB of output before it.
+  std::string output;
+  bool operator==(const exec_result&) const = default;
+  BOOST_DESCRIBE_CLASS(exec_result, (), (error, exit_code, output), (), ())
+};
+
+} // namespace troupe
