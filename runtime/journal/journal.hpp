@@ -77,8 +77,8 @@ public:
   /// Adds all facts or none and returns the new head. They are durable then.
   /// REQUIRES: no fact contains a line feed.
   /// Errors: `conflict` if `expected_version` is not the head; `full`, after
-  /// which the same call may be made again; `unavailable`, after which the
-  /// journal accepts nothing until it is opened again, and may then turn out to
+  /// which the same call may be made again; `in_use` if another program keeps
+  /// the file locked, likewise; `unavailable`, after which the journal accepts nothing until it is opened again, and may then turn out to
   /// hold these facts: nobody knows what a disk did whose sync failed.
   [[nodiscard]] virtual expected<std::uint64_t, journal_error>
   append(std::uint64_t expected_version, std::span<const std::string> facts)

@@ -15,6 +15,14 @@ namespace troupe::runtime {
 
 namespace {
 
+/// Says in refusals where the file really is, and hides names that SQLite
+/// takes for something else, such as ":memory:".
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  auto failed = std::error_code{};
+  auto result = std::filesystem::absolute(path, failed);
+  return failed ? path : result;
+}
+
 /// After these nobody knows what the file holds: only opening it again tells.
 bool ends_writing(journal_ec code) {
   return code == journal_ec::unavailable || code == journal_ec::corrupt
@@ -138,7 +146,8 @@ expected<void, journal_error> copy_database(const std::filesystem::path& from,
 }
 
 expected<void, journal_error>
-sqlite_journal::backup(const std::filesystem::path& path) const {
+sqlite_journal::backup(const std::filesystem::path& given_path) const {
+  auto path = absolute_path(given_path);
   auto failed = std::error_code{};
   if (std::filesystem::exists(path, failed))
     return unexpected{
@@ -179,8 +188,9 @@ check(const sqlite_connection& connection, const sqlite_facts& facts,
 } // namespace
 
 expected<std::unique_ptr<journal>, journal_error>
-open_sqlite_journal(const std::filesystem::path& path,
+open_sqlite_journal(const std::filesystem::path& given_path,
                     const journal_options& options) {
+  auto path = absolute_path(given_path);
   auto file = open_sqlite_file(path, options);
   if (!file)
     return unexpected{file.error()};

@@ -14,7 +14,7 @@ namespace {
 
 /// Another program may look into the file for a moment; the lock file keeps
 /// other controllers out. Milliseconds.
-constexpr auto busy_timeout_ms = 5000;
+constexpr auto busy_timeout_ms = 1000;
 
 bool lacks_space(int extended_result, int system_error) {
   if ((extended_result & 0xff) == SQLITE_FULL)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "messages/contract.hpp"
 
 #include "runtime/journal/refusals.hpp"
@@ -14,6 +16,8 @@ namespace {
 /// Bytes of the state in a part, and parts in a transaction: bounds the log.
 constexpr auto part_bytes = std::size_t{4} << 20;
 constexpr auto parts_per_transaction = std::uint64_t{4};
+
+constexpr auto reserved_bytes_max = std::uint64_t{1} << 30;
 
 std::uint64_t place_of(std::uint64_t id, std::uint64_t part) {
   return id * 0x9E3779B97F4A7C15 + part;
@@ -83,6 +87,7 @@ sqlite_snapshots::save(const sqlite_connection& connection,
     return unexpected{parts.error()};
   }
   return finish(connection, id, version, *parts, state.size())
+    .map([&] { damaged_.clear(); })
     .and_then([&] { return find(connection); })
     .and_then([&] { return remove_leftovers(connection); });
 }
@@ -115,14 +120,15 @@ expected<void, journal_error>
 sqlite_snapshots::finish(const sqlite_connection& connection, std::uint64_t id,
                          std::uint64_t version, std::uint64_t parts,
                          std::uint64_t bytes) {
+  auto damaged = fmt::format("{}", fmt::join(damaged_, ","));
   // Replaces a snapshot of the same version, and keeps the two newest.
-  auto sql = "BEGIN IMMEDIATE;"
-             "INSERT OR REPLACE INTO snapshots VALUES("
-             + std::to_string(id) + "," + std::to_string(version) + ","
-             + std::to_string(parts) + "," + std::to_string(bytes)
-             + ");"
-               "DELETE FROM snapshots WHERE id NOT IN "
-               "(SELECT id FROM snapshots ORDER BY version DESC LIMIT 2);";
+  auto sql = fmt::format("BEGIN IMMEDIATE;"
+                         "DELETE FROM snapshots WHERE id IN ({});"
+                         "INSERT OR REPLACE INTO snapshots "
+                         "VALUES({}, {}, {}, {});"
+                         "DELETE FROM snapshots WHERE id NOT IN (SELECT id "
+                         "FROM snapshots ORDER BY version DESC LIMIT 2);",
+                         damaged, id, version, parts, bytes);
   auto transaction = sqlite_transaction{connection};
   return connection.execute(sql.c_str(), "saving a snapshot").and_then([&] {
     return transaction.commit();
@@ -145,6 +151,7 @@ sqlite_snapshots::remove_leftovers(const sqlite_connection& connection) {
 
 expected<std::optional<journal_snapshot>, journal_error>
 sqlite_snapshots::latest(const sqlite_connection& connection) {
+  damaged_.clear();
   auto warning = std::string{};
   auto run = sqlite_run{list_};
   while (run.step()) {
@@ -155,6 +162,7 @@ sqlite_snapshots::latest(const sqlite_connection& connection) {
       return unexpected{state.error()};
     if (*state)
       return journal_snapshot{version, std::move(**state), std::move(warning)};
+    damaged_.push_back(run.number(0));
     warning = refuse(journal_ec::corrupt, connection.name(),
                      "the snapshot of version " + std::to_string(version)
                        + " is damaged, an older one stands in for it; make a "
@@ -175,6 +183,8 @@ sqlite_snapshots::read_parts(const sqlite_connection& connection,
                              std::uint64_t id, std::uint64_t parts,
                              std::uint64_t bytes) {
   auto state = std::string{};
+  // A damaged row may claim any size; beyond this the string grows as it must.
+  state.reserve(std::min(bytes, reserved_bytes_max));
   auto next = std::uint64_t{0};
   auto run = sqlite_run{select_parts_};
   run.with(id);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "runtime/journal/block.hpp"
 #include "runtime/journal/journal.hpp"
 #include "runtime/journal/sqlite_connection.hpp"
@@ -8,7 +10,9 @@ namespace troupe::runtime {
 
 /// The tables of snapshots: the newest and the one before it. A state is kept
 /// in parts, so that a large one needs neither one giant blob nor one giant
-/// transaction. The row that makes a snapshot count is written last.
+/// transaction. The row that makes a snapshot count is written last. One that
+/// was found damaged goes with the next save, so that facts are not let go for
+/// its sake.
 class sqlite_snapshots {
 public:
   /// Errors: `corrupt`, `unavailable`.
@@ -52,6 +56,7 @@ private:
   sqlite_statement insert_part_;
   sqlite_statement remove_leftovers_;
   block_codec codec_{3};
+  std::vector<std::uint64_t> damaged_; // Ids, found by `latest`.
   std::uint64_t next_id_ = 1;
   std::uint64_t newest_ = 0;
   std::uint64_t previous_ = 0;

@@ -16,10 +16,12 @@
 #include <sched.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/journal/memory.hpp"
 #include "runtime/journal/sqlite.hpp"
 
 using namespace troupe;
@@ -275,7 +277,15 @@ TEST_CASE("a damaged snapshot is replaced by the one before, with a warning") {
     CHECK(found.value().warning.find("snapshot of version 8 is damaged")
           != std::string::npos);
   }
-  tamper(path, "DELETE FROM snapshot_parts WHERE snapshot = 1");
+  {
+    // The damaged one goes, and facts stay for the sake of the intact one.
+    auto aut = must(open_sqlite_journal(path, {.keep_facts = 0}));
+    REQUIRE(aut->latest_snapshot().has_value());
+    REQUIRE(aut->save_snapshot(10, "state at 10").has_value());
+    CHECK(aut->oldest_version() == 5);
+    CHECK(aut->latest_snapshot().value().value().state == "state at 10");
+  }
+  tamper(path, "DELETE FROM snapshot_parts");
   auto none = must(open_sqlite_journal(path))->latest_snapshot();
   REQUIRE(!none.has_value());
   CHECK(none.error().code == journal_ec::corrupt);
@@ -334,6 +344,70 @@ TEST_CASE("facts of another writer are a conflict and are not replaced") {
   REQUIRE(!again.has_value());
   CHECK(again.error().message.find("until it is opened again")
         != std::string::npos);
+}
+
+TEST_CASE("a file that another program keeps locked is refused for now") {
+  auto place = folder{};
+  auto path = place / "troupe.db";
+  auto aut = must(open_sqlite_journal(path));
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr)
+          == SQLITE_OK);
+  auto refused = aut->append(0, numbered(1, 1));
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().code == journal_ec::in_use);
+  CHECK(refused.error().message.find("another program keeps it locked")
+        != std::string::npos);
+  sqlite3_close(other);
+  CHECK(aut->append(0, numbered(1, 1)).value() == 1);
+}
+
+TEST_CASE("random steps leave the same facts as in memory") {
+  auto seed = std::random_device{}();
+  CAPTURE(seed);
+  auto random = std::mt19937_64{seed};
+  auto place = folder{};
+  auto path = place / "troupe.db";
+  auto options = journal_options{.keep_facts = 40};
+  auto model = memory_journal{options};
+  auto aut = must(open_sqlite_journal(path, options));
+  for (auto step = 0; step < 300; ++step) {
+    auto head = model.version();
+    auto snapshot = model.latest_snapshot().value();
+    auto covered = snapshot ? snapshot->version : 0;
+    switch (random() % 8) {
+    case 0: {
+      auto version = covered + random() % (head - covered + 1);
+      auto state = std::string(random() % 600, 's');
+      REQUIRE(model.save_snapshot(version, state).has_value());
+      REQUIRE(aut->save_snapshot(version, state).has_value());
+      break;
+    }
+    case 1:
+      aut.reset();
+      aut = must(open_sqlite_journal(path, options));
+      break;
+    default: {
+      auto xs = numbered(head + 1, random() % 12);
+      REQUIRE(model.append(head, xs).has_value());
+      REQUIRE(aut->append(head, xs).has_value());
+    }
+    }
+    CHECK(aut->version() == model.version());
+    // Rows go as a whole, a few at a time.
+    auto oldest = model.oldest_version();
+    CHECK(aut->oldest_version() <= oldest);
+    CHECK(aut->oldest_version() + 100 > oldest);
+    CHECK(read_all(*aut, oldest) == read_all(model, oldest));
+    auto found = aut->latest_snapshot().value();
+    auto wanted = model.latest_snapshot().value();
+    REQUIRE(found.has_value() == wanted.has_value());
+    if (found) {
+      CHECK(found->version == wanted->version);
+      CHECK(found->state == wanted->state);
+    }
+  }
 }
 
 // -- refusals -----------------------------------------------------------------
@@ -530,7 +604,8 @@ write_for_ever(const fs::path& path, std::uint64_t seed, int acknowledge) {
   auto aut = open_sqlite_journal(path, {.keep_facts = 500});
   while (aut) {
     auto first = (*aut)->version() + 1;
-    auto end = first + random() % 300;
+    // A large batch takes several rows, and is still all or nothing.
+    auto end = first + random() % (random() % 4 == 0 ? 20'000 : 300);
     auto batch = facts{};
     for (auto v = first; v <= end; ++v)
       batch.push_back(fact_of(v, end));
@@ -735,4 +810,40 @@ TEST_CASE("a read-only disk is refused") {
     }
     return "";
   });
+}
+
+TEST_CASE("after a failed write nothing is accepted until it is opened again") {
+  auto place = folder{};
+  auto path = place / "troupe.db";
+  auto outcome = in_child([&]() -> std::string {
+    auto aut = open_sqlite_journal(path);
+    if (!aut || !(*aut)->append(0, numbered(1, 100)))
+      return "not made";
+    // A write beyond the limit fails with an error that is not "no space".
+    std::signal(SIGXFSZ, SIG_IGN);
+    auto limit = rlimit{};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    auto unlimited = limit;
+    limit.rlim_cur = fs::file_size(path.string() + "-wal") + 4096;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    auto random = std::mt19937_64{5};
+    auto failed = (*aut)->append(100, random_facts(random, 1000));
+    setrlimit(RLIMIT_FSIZE, &unlimited);
+    if (failed || failed.error().code != journal_ec::unavailable)
+      return failed ? "written" : failed.error().message;
+    auto again = (*aut)->append(100, numbered(101, 1));
+    auto saved = (*aut)->save_snapshot(100, "");
+    if (again || again.error().code != journal_ec::unavailable || saved)
+      return "accepted after a failed write";
+    if (read_all(**aut, 1) != numbered(1, 100))
+      return "cannot be read";
+    aut->reset();
+    auto opened = open_sqlite_journal(path);
+    if (!opened)
+      return opened.error().message;
+    auto head = (*opened)->append(100, numbered(101, 1));
+    return head ? "" : head.error().message;
+  });
+  CHECK(outcome == "");
+  CHECK(read_all(*must(open_sqlite_journal(path)), 1) == numbered(1, 101));
 }
