@@ -346,6 +346,18 @@ TEST_CASE("facts of another writer are a conflict and are not replaced") {
         != std::string::npos);
 }
 
+TEST_CASE("of a batch whose second row is refused the first one goes too") {
+  auto place = folder{};
+  auto path = place / "troupe.db";
+  auto aut = must(open_sqlite_journal(path));
+  // A row ends after 8192 facts, and the place of the next one is taken.
+  tamper(path, "INSERT INTO batches VALUES(8193, 1, 0, 0, x'')");
+  CHECK(!aut->append(0, numbered(1, 10'000)).has_value());
+  aut.reset();
+  tamper(path, "DELETE FROM batches WHERE first_version = 8193");
+  CHECK(must(open_sqlite_journal(path))->version() == 0);
+}
+
 TEST_CASE("a file that another program keeps locked is refused for now") {
   auto place = folder{};
   auto path = place / "troupe.db";
