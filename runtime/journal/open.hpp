@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/journal/journal.hpp"
+
+namespace troupe::runtime {
+
+/// Opens the journal that an address names: `memory`, or `sqlite:PATH`.
+/// Errors: `unavailable` for any other address; otherwise those of the backend.
+[[nodiscard]] expected<std::unique_ptr<journal>, journal_error>
+open_journal(std::string_view address, const journal_options& options = {});
+
+} // namespace troupe::runtime
