@@ -115,8 +115,7 @@ struct task_stopping {
   /// Whether it shall start again once it has ended.
   bool restart = false;
   bool operator==(const task_stopping&) const = default;
-  BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message, restart), (),
-                       ())
+  BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message, restart), (), ())
 };
 
 /// Says how an attempt ended. Its capacity is free from here on.

@@ -20,7 +20,8 @@ std::optional<node_state> node::beat(time_point now) {
 std::optional<node_state> node::tick(time_point now) {
   TROUPE_ASSERT(now >= last_beat_);
   auto silence = now - last_beat_;
-  if (state_ == node_state::removed || silence > options_.unhealthy_after + options_.removed_after)
+  if (state_ == node_state::removed
+      || silence > options_.unhealthy_after + options_.removed_after)
     return move_to(node_state::removed);
   if (silence > options_.unhealthy_after)
     return move_to(node_state::unhealthy);

@@ -1,0 +1,284 @@
+#pragma once
+
+/// The map of the house: every actor's interface, in the order data flows.
+///
+///   HTTP -> GATEWAY -> SCHEDULER -> NODES -> NODE ~~> SESSION -> AGENT -> TASK
+///                        |  ^  |                          (on the machine)  |
+///                   POLICY  |  JOURNAL, WATCH                            DRIVER
+///
+/// `~~>` crosses processes. Only the interfaces and messages of that path are
+/// announced to CAF; all others are local, and may carry pointers to const.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/atom.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "messages/command.hpp"
+#include "messages/driver.hpp"
+#include "messages/query.hpp"
+#include "messages/session.hpp"
+#include "messages/wire.hpp"
+
+CAF_BEGIN_TYPE_ID_BLOCK(troupe_atoms, caf::first_custom_type_id)
+
+  CAF_ADD_ATOM(troupe_atoms, troupe::atom, tick, "tick")
+  CAF_ADD_ATOM(troupe_atoms, troupe::atom, dial, "dial")
+  CAF_ADD_ATOM(troupe_atoms, troupe::atom, flush, "flush")
+
+CAF_END_TYPE_ID_BLOCK(troupe_atoms)
+
+namespace troupe::runtime::http {
+class exchange;
+} // namespace troupe::runtime::http
+
+namespace troupe::runtime::placement {
+class table;
+struct ask;
+struct proposal;
+} // namespace troupe::runtime::placement
+
+namespace troupe {
+
+// -- messages that stay in the process ---------------------------------------
+
+/// An HTTP request that waits for its answer. Carried here, looked at by GATEWAY.
+struct http_call {
+  std::shared_ptr<runtime::http::exchange> exchange;
+};
+
+/// Asks the scheduler to decide `what`; with `rehearse`, to change nothing.
+struct run_command {
+  command what;
+  bool rehearse = false;
+};
+
+/// What followed, once it is durable; or why nothing did.
+struct command_answer {
+  outcome done;
+  std::optional<refusal> refused;
+};
+
+/// Asks for a view of the cluster.
+struct run_query {
+  query what;
+};
+
+/// The view, as JSON; or why there is none.
+struct query_answer {
+  std::shared_ptr<const boost::json::value> view;
+  std::optional<refusal> refused;
+};
+
+/// Asks for all that `node` has to do, after a new connection.
+struct list_work {
+  std::string node;
+};
+
+/// Work for nodes, as facts brought it about.
+struct assigned_work {
+  std::string node;
+  std::vector<work_item> items;
+};
+
+/// Asks a policy for places for `asks`, in queue order.
+struct propose_places {
+  std::shared_ptr<const runtime::placement::table> snapshot;
+  std::shared_ptr<const std::vector<runtime::placement::ask>> asks;
+};
+
+struct proposed_places {
+  std::shared_ptr<const runtime::placement::proposal> places;
+};
+
+/// Facts, in order, without gaps.
+struct event_batch {
+  std::shared_ptr<const std::vector<event>> events;
+};
+
+/// Adds facts to the journal. Fails with `caf::sec::runtime_error` and a sentence
+/// when the journal cannot go on; the process must then end.
+struct append_events {
+  version_number expected_version = 0;
+  event_batch batch;
+};
+
+/// Says that the journal holds all facts up to `version`; or, with `trouble`, that
+/// it could not take them now and that the same call may be made again.
+struct appended {
+  version_number version = 0;
+  std::string trouble;
+};
+
+/// Asks to be told when the version is past `version`.
+struct await_version {
+  version_number version = 0;
+  milliseconds patience{30'000};
+};
+
+/// Streams or lists events to an HTTP client.
+struct watch_events {
+  http_call call;
+  version_number since = 0;
+  std::vector<std::string> types;
+  std::string job;
+  std::string node;
+  /// Whether to go on as a stream of server-sent events.
+  bool follow = false;
+  uint32_t limit = 100;
+};
+
+/// Asks a node's actor for the open work of a worker that speaks HTTP.
+struct poll_work {
+  std::string node;
+  milliseconds patience{0};
+};
+
+/// Reports of a worker that speaks HTTP; `acknowledged` is the last sequence of
+/// its work that is safe with it.
+struct post_reports {
+  std::string node;
+  report_batch batch;
+  uint64_t acknowledged = 0;
+};
+
+/// Finds an allocation's machine, for logs and commands inside it.
+struct forward_read_log {
+  std::string node;
+  read_log what;
+};
+
+struct forward_exec {
+  std::string node;
+  exec_command what;
+};
+
+// -- the controller ----------------------------------------------------------
+
+/// GATEWAY: turns HTTP requests into commands and questions.
+using gateway_actor = caf::typed_actor<
+  // Answers one request.
+  caf::reacts_to<http_call>>;
+
+/// SCHEDULER: owns the cluster; the one place where anything is decided.
+using scheduler_actor = caf::typed_actor<
+  // Decides a command. Answered when its facts are durable.
+  caf::replies_to<run_command>::with<command_answer>,
+  // Answers a question. Answered when what it shows is durable.
+  caf::replies_to<run_query>::with<query_answer>,
+  // Lists the open work of a node.
+  caf::replies_to<list_work>::with<work_batch>,
+  // Notes what a machine and its tasks use.
+  caf::reacts_to<heartbeat>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: gives the facts that have gathered to the journal.
+  caf::reacts_to<atom::flush>>;
+
+/// POLICY: advises where tasks should go, from a snapshot.
+using policy_actor
+  = caf::typed_actor<caf::replies_to<propose_places>::with<proposed_places>>;
+
+/// JOURNAL: orders facts and makes them durable.
+using journal_actor = caf::typed_actor<
+  caf::replies_to<append_events>::with<appended>,
+  // INTERNAL: writes a snapshot if enough has happened since the last.
+  caf::reacts_to<atom::tick>>;
+
+/// WATCH: tells whoever looks what has happened.
+using watch_actor = caf::typed_actor<
+  // Takes durable facts.
+  caf::reacts_to<event_batch>,
+  // Lists or streams them to a client.
+  caf::reacts_to<watch_events>,
+  // Answers with the present version, once it is past the one given or
+  // patience has run out.
+  caf::replies_to<await_version>::with<version_number>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>>;
+
+// -- across processes --------------------------------------------------------
+
+/// SESSION: the controller's hand on one machine, for one connection. Spawned
+/// there by NODE, ended with the connection or by a session of a newer term.
+using session_actor = caf::typed_actor<
+  // Gives work to AGENT.
+  caf::reacts_to<work_batch>,
+  // Tells AGENT what is in the journal.
+  caf::reacts_to<reports_taken>, caf::replies_to<read_log>::with<log_chunk>,
+  caf::replies_to<exec_command>::with<exec_result>>;
+
+/// NODE: the control plane's view of one machine.
+using node_actor = caf::typed_actor<
+  // Joins the machine. The session is spawned on the sender's process.
+  caf::replies_to<node_hello, caf::strong_actor_ptr>::with<node_welcome>,
+  // Notes a sign of life.
+  caf::reacts_to<heartbeat>,
+  // Hears from its session.
+  caf::reacts_to<work_taken>, caf::reacts_to<report_batch>,
+  // Takes work from SCHEDULER.
+  caf::reacts_to<assigned_work>,
+  // The same protocol for workers that speak HTTP.
+  caf::replies_to<poll_work>::with<work_batch>,
+  caf::replies_to<post_reports>::with<reports_taken>,
+  // Talks to its session.
+  caf::replies_to<forward_read_log>::with<log_chunk>,
+  caf::replies_to<forward_exec>::with<exec_result>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>>;
+
+/// NODES: finds or makes the actor of each machine. Published for machines.
+using nodes_actor = caf::typed_actor<
+  // Passes a hello on to the node's actor.
+  caf::replies_to<node_hello, caf::strong_actor_ptr>::with<node_welcome>,
+  // Passes signs of life on; those of machines that have not joined are dropped.
+  caf::reacts_to<heartbeat>,
+  // Passes work on.
+  caf::reacts_to<assigned_work>, caf::replies_to<poll_work>::with<work_batch>,
+  caf::replies_to<post_reports>::with<reports_taken>,
+  caf::replies_to<forward_read_log>::with<log_chunk>,
+  caf::replies_to<forward_exec>::with<exec_result>>;
+
+// -- the machine -------------------------------------------------------------
+
+/// TASK: one attempt of a task.
+using task_actor = caf::typed_actor<
+  // Hears how its run goes.
+  caf::reacts_to<run_event>,
+  // Stops it.
+  caf::reacts_to<stop_run>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>>;
+
+/// DRIVER: runs what tasks ask for. One for each way of running.
+using driver_actor = caf::typed_actor<
+  // Runs a task; how it goes is told to the task.
+  caf::reacts_to<start_run, task_actor>,
+  // Tells the task how a run that was adopted goes.
+  caf::reacts_to<adopt_runs, allocation_id, task_actor>,
+  caf::reacts_to<stop_run>, caf::reacts_to<forget_run>,
+  // Lists what is here from earlier lives of the process.
+  caf::replies_to<adopt_runs>::with<adopted_runs>,
+  caf::replies_to<measure_runs>::with<measured_runs>,
+  caf::replies_to<read_log>::with<log_chunk>,
+  caf::replies_to<exec_command>::with<exec_result>,
+  // INTERNAL: hears from its engine.
+  caf::reacts_to<run_event>>;
+
+/// AGENT: everything a machine does for the cluster.
+using agent_actor = caf::typed_actor<
+  // Serves a session from now on; what the agent knows is told by the hello.
+  caf::reacts_to<session_actor>, caf::reacts_to<work_batch>,
+  caf::reacts_to<reports_taken>,
+  // Hears from TASK.
+  caf::reacts_to<task_report>, caf::replies_to<read_log>::with<log_chunk>,
+  caf::replies_to<exec_command>::with<exec_result>,
+  // INTERNAL: sends what has gathered.
+  caf::reacts_to<atom::flush>>;
+
+} // namespace troupe

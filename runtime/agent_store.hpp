@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "messages/expected.hpp"
+#include "messages/work.hpp"
+
+namespace troupe::runtime {
+
+/// The work a machine has accepted, on its disk, so that a restarted process
+/// knows it. One file each; written before the work begins. Not synced: what
+/// ends the kernel ends the tasks as well.
+class agent_store {
+public:
+  struct entry {
+    work_item item;
+    /// Whether it is known to have started: then it never starts again.
+    bool started = false;
+  };
+
+  /// Opens or makes `directory`. Errors: a sentence for the operator.
+  [[nodiscard]] static expected<agent_store, std::string>
+  open(std::filesystem::path directory);
+
+  /// Errors: a sentence; the work must then be refused.
+  [[nodiscard]] expected<void, std::string> accept(const work_item& x);
+  void mark_started(allocation_id x);
+  void forget(allocation_id x);
+
+  /// All that is here. Files that cannot be read are named in `damaged`.
+  [[nodiscard]] std::vector<entry>
+  load(std::vector<std::string>& damaged) const;
+
+private:
+  explicit agent_store(std::filesystem::path directory);
+  [[nodiscard]] std::filesystem::path
+  file_of(allocation_id x, const char* kind) const;
+
+  std::filesystem::path directory_;
+};
+
+} // namespace troupe::runtime
