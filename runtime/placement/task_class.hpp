@@ -34,7 +34,7 @@ struct task_class {
 
 /// The class of the tasks of `spec`, with `default_strategy` where the job names
 /// none.
-[[nodiscard]] task_class class_of(const job_spec& spec,
-                                  const std::string& default_strategy);
+[[nodiscard]] task_class
+class_of(const job_spec& spec, const std::string& default_strategy);
 
 } // namespace troupe::runtime::placement

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/expected.hpp"
+
+namespace troupe::runtime::placement {
+
+struct bench_options {
+  uint32_t nodes = 10'000;
+  uint32_t tasks = 100'000;
+  /// One of `bench_scenarios`.
+  std::string scenario = "mixed";
+  std::string strategy = "binpack";
+  uint64_t seed = 1;
+  /// Asks in one proposal while throughput is measured.
+  uint32_t batch = 512;
+};
+
+struct bench_result {
+  std::string scenario;
+  std::string strategy;
+  uint32_t nodes = 0;
+  uint64_t classes = 0;
+  /// Decisions: tasks that were placed, and that nothing was found for.
+  uint64_t placed = 0;
+  uint64_t refused = 0;
+  /// Proposals that the table refused; must be 0.
+  uint64_t conflicts = 0;
+  double seconds = 0;
+  /// Decisions per second, committed, in batches.
+  double decisions_per_second = 0;
+  /// Of one task proposed and committed alone.
+  double p50_us = 0;
+  double p99_us = 0;
+  /// Of copying the table.
+  double snapshot_us = 0;
+};
+
+/// `mixed`, `unique` (every task of a class of its own), `basic`, `nodeAffinity`,
+/// `affinity`, `antiAffinity`, `spread`, `churn`, `unschedulable`.
+[[nodiscard]] std::vector<std::string> bench_scenarios();
+
+/// Places generated tasks on generated nodes and measures it. The nodes and the
+/// tasks, but not the time, are the same for the same options. Errors: an unknown
+/// scenario or strategy, or no nodes.
+[[nodiscard]] expected<bench_result, std::string>
+run_placement_bench(const bench_options& options);
+
+} // namespace troupe::runtime::placement

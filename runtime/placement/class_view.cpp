@@ -1,0 +1,101 @@
+#include "runtime/placement/class_view.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::runtime::placement {
+
+class_view::class_view(std::shared_ptr<const task_class> of,
+                       std::shared_ptr<label_points> labels, const scorer& by,
+                       const scanner& scan)
+  : of_(std::move(of)), known_(*of_), labels_(std::move(labels)), by_(&by),
+    scan_(&scan), rare_(known_.has_rare_rules()),
+    formula_is_all_(by.vector_formula().has_value() && !known_.asks_gpu()) {
+  if (known_.grouped() && !of_->spread_by.empty())
+    spread_.emplace(of_->spread_by);
+}
+
+// -- scan --------------------------------------------------------------------
+
+void class_view::score(const table& t, uint32_t p, page_scores& scores) {
+  auto formula_here
+    = formula_is_all_ ? *by_->vector_formula() : formula::nothing;
+  scan_->score[static_cast<size_t>(formula_here)](
+    t.page_at(p), {known_.cpu, known_.memory}, scores);
+  if (labels_)
+    scan_->add_points(labels_->of(t, p), scores);
+  if (!rare_ && formula_is_all_)
+    return;
+  constexpr double most = most_points;
+  for (uint32_t i = 0; i < page_rows; ++i) {
+    if (scores[i] == refused)
+      continue;
+    auto n = p * page_rows + i;
+    if (rare_ && t.refuses_rarely(n, known_) != reason::none)
+      scores[i] = refused;
+    else if (!formula_is_all_)
+      scores[i] += to_units(std::clamp(by_->score(t, n, known_), -most, most));
+  }
+}
+
+void class_view::refresh(const table& t, uint32_t p) {
+  stamps_[p] = t.stamp(p);
+  alignas(64) page_scores scores;
+  score(t, p, scores);
+  if (spread_)
+    spread_->refresh(t, p, known_, scores);
+  else
+    best_[p] = scan_->best_row(scores, p * page_rows);
+}
+
+void class_view::follow(const table& t) {
+  auto pages = t.pages();
+  if (stamps_.size() != pages) {
+    stamps_.assign(pages, 0);
+    best_.assign((size_t{pages} + 7) / 8 * 8, no_choice);
+    if (spread_)
+      spread_.emplace(of_->spread_by);
+  }
+  auto& now = t.stamps();
+  for (uint32_t p = 0; p < pages; ++p)
+    if (stamps_[p] != now[p])
+      refresh(t, p);
+}
+
+std::optional<node_index> class_view::best() const {
+  auto result
+    = spread_ ? spread_->best() : scan_->best(best_.data(), best_.size());
+  if (score_of(result) == refused)
+    return std::nullopt;
+  return node_of(result);
+}
+
+// -- refusals ----------------------------------------------------------------
+
+void class_view::count_reasons(const table& t, uint32_t p) {
+  auto& counts = reasons_[p];
+  for (size_t i = 0; i < reasons; ++i)
+    reason_sums_[i] -= counts[i];
+  counts.fill(0);
+  auto last = std::min(t.rows(), (p + 1) * page_rows);
+  for (auto n = p * page_rows; n < last; ++n)
+    if (t.has(n))
+      ++counts[static_cast<size_t>(t.refuses(n, known_))];
+  for (size_t i = 0; i < reasons; ++i)
+    reason_sums_[i] += counts[i];
+  reason_stamps_[p] = t.stamp(p);
+}
+
+refusal class_view::why(const table& t) {
+  if (reason_stamps_.size() != t.pages()) {
+    reason_stamps_.assign(t.pages(), 0);
+    reasons_.assign(t.pages(), {});
+    reason_sums_.fill(0);
+  }
+  for (uint32_t p = 0; p < t.pages(); ++p)
+    if (reason_stamps_[p] != t.stamp(p))
+      count_reasons(t, p);
+  return refusal_of(t, reason_sums_);
+}
+
+} // namespace troupe::runtime::placement

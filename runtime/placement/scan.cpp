@@ -1,0 +1,267 @@
+// The formulas are written once, for one row, and compiled for each instruction
+// set. No operation may be reordered or fused (-ffp-contract=off) and a score
+// becomes a whole number at once, so every set gives the same bits.
+
+#include "runtime/placement/scan.hpp"
+
+#include "messages/contract.hpp"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+
+namespace troupe::runtime::placement {
+
+namespace {
+
+constexpr float units_f = static_cast<float>(units_per_point);
+// What a task counts for emptiness whatever it asks for, so that tasks that ask
+// for nothing are spread as well.
+constexpr float task_part = 1.0f / 4096;
+
+struct amounts {
+  float cpu;
+  float memory;
+};
+
+// Falls from 1 to 0 as `x` rises from 0, whatever its range.
+[[gnu::always_inline]] inline int32_t falling(float x) {
+  return static_cast<int32_t>(units_f / (1.0f + x));
+}
+
+// Cut, because a row where the task does not fit is computed as well.
+[[gnu::always_inline]] inline int32_t fullness_of(float full, int32_t tasks) {
+  full = full < 2.0f ? full : 2.0f;
+  return static_cast<int32_t>(full * units_f) + (tasks > 0 ? in_use_bonus : 0);
+}
+
+template <formula Formula>
+[[gnu::always_inline]] inline int32_t
+base(const page& p, uint32_t i, amounts r) {
+  if constexpr (Formula == formula::nothing) {
+    return 0;
+  } else if constexpr (Formula == formula::fullness) {
+    auto cpu = p.cpu_used[i] + r.cpu * p.cpu_step[i];
+    auto memory = p.memory_used[i] + r.memory * p.memory_step[i];
+    return fullness_of((cpu + memory) * 0.5f, p.tasks[i]);
+  } else if constexpr (Formula == formula::emptiness) {
+    auto cpu = p.cpu_used[i] + r.cpu * p.cpu_step[i];
+    auto memory = p.memory_used[i] + r.memory * p.memory_step[i];
+    auto tasks = static_cast<float>(p.tasks[i]) * task_part;
+    return falling(((cpu + memory) * 0.5f + tasks) * p.ease[i]);
+  } else {
+    auto cpu = p.cpu_load[i] + r.cpu * p.cpu_step[i];
+    auto memory = p.memory_load[i] + r.memory * p.memory_step[i];
+    return falling((cpu + memory) * 0.5f * p.ease[i]);
+  }
+}
+
+[[gnu::always_inline]] inline amounts amounts_of(const scan_request& x) {
+  return {static_cast<float>(x.cpu), static_cast<float>(x.memory)};
+}
+
+template <formula Formula>
+[[gnu::always_inline]] inline void
+score_page(const page& p, const scan_request& request, page_scores& scores) {
+  auto r = amounts_of(request);
+  // Two loops, so that each has lanes of one width.
+  alignas(64) int32_t bases[page_rows];
+  for (uint32_t i = 0; i < page_rows; ++i) {
+    auto x = base<Formula>(p, i, r);
+    bases[i] = p.cpu_offered[i] >= request.cpu ? x : -1;
+  }
+  for (uint32_t i = 0; i < page_rows; ++i) {
+    auto x = static_cast<units>(bases[i]);
+    auto fits = int{x >= 0} & int{p.memory_free[i] >= request.memory};
+    scores[i] = fits != 0 ? x : refused;
+  }
+}
+
+[[gnu::always_inline]] inline void
+add(const int32_t* points, page_scores& scores) {
+  for (uint32_t i = 0; i < page_rows; ++i) {
+    auto x = static_cast<units>(points[i]);
+    auto sum = static_cast<units>(static_cast<uint64_t>(scores[i])
+                                  + static_cast<uint64_t>(x)
+                                      * static_cast<uint64_t>(units_per_point));
+    auto no = int{x == std::numeric_limits<int32_t>::min()}
+              | int{scores[i] == refused};
+    scores[i] = no != 0 ? refused : sum;
+  }
+}
+
+[[gnu::always_inline]] inline choice best_of_lanes(const choice* lanes) {
+  auto result = lanes[0];
+  for (size_t j = 1; j < 8; ++j)
+    result = lanes[j] > result ? lanes[j] : result;
+  return result;
+}
+
+[[gnu::always_inline]] inline choice
+best_in(const page_scores& scores, uint32_t first) {
+  choice lanes[8];
+  for (auto& x : lanes)
+    x = no_choice;
+  for (uint32_t i = 0; i < page_rows; i += 8) {
+    for (uint32_t j = 0; j < 8; ++j) {
+      auto x = choice_of(scores[i + j], first + i + j);
+      lanes[j] = x > lanes[j] ? x : lanes[j];
+    }
+  }
+  return best_of_lanes(lanes);
+}
+
+[[gnu::always_inline]] inline choice best_of(const choice* xs, size_t count) {
+  choice lanes[8];
+  for (auto& x : lanes)
+    x = no_choice;
+  for (size_t i = 0; i < count; i += 8)
+    for (size_t j = 0; j < 8; ++j)
+      lanes[j] = xs[i + j] > lanes[j] ? xs[i + j] : lanes[j];
+  return best_of_lanes(lanes);
+}
+
+// -- one set of functions for each instruction set --------------------------
+
+template <formula Formula>
+void score_portable(const page& p, const scan_request& r, page_scores& s) {
+  score_page<Formula>(p, r, s);
+}
+
+void add_portable(const int32_t* points, page_scores& s) {
+  add(points, s);
+}
+choice best_row_portable(const page_scores& s, uint32_t first) {
+  return best_in(s, first);
+}
+
+choice best_portable(const choice* xs, size_t count) {
+  return best_of(xs, count);
+}
+
+constexpr scanner portable_scanner{
+  {score_portable<formula::nothing>, score_portable<formula::fullness>,
+   score_portable<formula::emptiness>, score_portable<formula::load>},
+  add_portable,
+  best_row_portable,
+  best_portable};
+
+#if defined(__x86_64__)
+
+template <formula Formula>
+[[gnu::target("avx2")]] void
+score_avx2(const page& p, const scan_request& r, page_scores& s) {
+  score_page<Formula>(p, r, s);
+}
+
+[[gnu::target("avx2")]] void add_avx2(const int32_t* points, page_scores& s) {
+  add(points, s);
+}
+
+[[gnu::target("avx2")]] choice
+best_row_avx2(const page_scores& s, uint32_t first) {
+  return best_in(s, first);
+}
+
+[[gnu::target("avx2")]] choice best_avx2(const choice* xs, size_t count) {
+  return best_of(xs, count);
+}
+
+constexpr scanner avx2_scanner{
+  {score_avx2<formula::nothing>, score_avx2<formula::fullness>,
+   score_avx2<formula::emptiness>, score_avx2<formula::load>},
+  add_avx2,
+  best_row_avx2,
+  best_avx2};
+
+template <formula Formula>
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] void
+score_avx512(const page& p, const scan_request& r, page_scores& s) {
+  score_page<Formula>(p, r, s);
+}
+
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] void
+add_avx512(const int32_t* points, page_scores& s) {
+  add(points, s);
+}
+
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] choice
+best_row_avx512(const page_scores& s, uint32_t first) {
+  return best_in(s, first);
+}
+
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] choice
+best_avx512(const choice* xs, size_t count) {
+  return best_of(xs, count);
+}
+
+constexpr scanner avx512_scanner{
+  {score_avx512<formula::nothing>, score_avx512<formula::fullness>,
+   score_avx512<formula::emptiness>, score_avx512<formula::load>},
+  add_avx512,
+  best_row_avx512,
+  best_avx512};
+
+#endif
+
+} // namespace
+
+std::vector<instructions> available_instructions() {
+  std::vector<instructions> result{instructions::portable};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2"))
+    result.push_back(instructions::avx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+      && __builtin_cpu_supports("avx512bw")
+      && __builtin_cpu_supports("avx512vl"))
+    result.push_back(instructions::avx512);
+#endif
+  return result;
+}
+
+const scanner& scanner_for(instructions x) {
+  switch (x) {
+  case instructions::portable:
+    break;
+#if defined(__x86_64__)
+  case instructions::avx2:
+    return avx2_scanner;
+  case instructions::avx512:
+    return avx512_scanner;
+#else
+  case instructions::avx2:
+  case instructions::avx512:
+    TROUPE_ASSERT(x == instructions::portable);
+#endif
+  }
+  return portable_scanner;
+}
+
+const scanner& fastest_scanner() {
+  static const auto& result = scanner_for(available_instructions().back());
+  return result;
+}
+
+units score_row(formula x, const page& p, uint32_t i,
+                const scan_request& request, float gpu) {
+  auto r = amounts_of(request);
+  switch (x) {
+  case formula::nothing:
+    return base<formula::nothing>(p, i, r);
+  case formula::fullness: {
+    if (gpu < 0)
+      return base<formula::fullness>(p, i, r);
+    auto cpu = p.cpu_used[i] + r.cpu * p.cpu_step[i];
+    auto memory = p.memory_used[i] + r.memory * p.memory_step[i];
+    return fullness_of((cpu + memory + gpu) * (1.0f / 3), p.tasks[i]);
+  }
+  case formula::emptiness:
+    return base<formula::emptiness>(p, i, r);
+  case formula::load:
+    return base<formula::load>(p, i, r);
+  }
+  return 0;
+}
+
+} // namespace troupe::runtime::placement

@@ -1,0 +1,128 @@
+#include "runtime/placement/scored_policy.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/contract.hpp"
+
+namespace troupe::runtime::placement {
+
+namespace {
+
+// A view is about 20 bytes per 64 nodes, with spreading 20 per node, so this is
+// below 20 MB at 10,000 nodes where few classes spread.
+constexpr size_t most_views = 4096;
+
+void mix(size_t& hash, size_t x) {
+  hash ^= x + 0x9E3779B97F4A7C15ull + (hash << 6) + (hash >> 2);
+}
+
+void mix(size_t& hash, const label_set& xs) {
+  for (auto& x : xs)
+    mix(hash, tally_hash(tally_kind::having, x));
+  mix(hash, xs.size());
+}
+
+} // namespace
+
+size_t
+scored_policy::class_hash::operator()(const task_class* x) const noexcept {
+  size_t result = 0;
+  mix(result, static_cast<size_t>(x->request.cpu_millicores));
+  mix(result, static_cast<size_t>(x->request.memory_bytes));
+  mix(result, static_cast<size_t>(x->request.gpu_millis));
+  mix(result, x->labels);
+  mix(result, x->avoid_colocating);
+  mix(result, x->colocate_with);
+  mix(result, std::hash<std::string>{}(x->spread_group));
+  for (auto& y : x->requirements)
+    mix(result, std::hash<std::string>{}(y.name));
+  for (auto port : x->host_ports)
+    mix(result, port);
+  return result;
+}
+
+scored_policy::scored_policy(scorer_ptr by, const scanner& scan)
+  : by_(std::move(by)), scan_(&scan) {
+  TROUPE_ASSERT(by_ != nullptr);
+}
+
+// -- views -------------------------------------------------------------------
+
+std::shared_ptr<label_points> scored_policy::labels_of(const task_class& x) {
+  if (x.requirements.empty() && x.preferences.empty())
+    return nullptr;
+  auto& known = labels_[{x.requirements, x.preferences}];
+  auto result = known.lock();
+  if (!result) {
+    result = std::make_shared<label_points>(x.requirements, x.preferences);
+    known = result;
+  }
+  return result;
+}
+
+void scored_policy::make_room() {
+  if (views_.size() < most_views)
+    return;
+  view_by_class_.erase(views_.front().of().get());
+  views_.pop_front();
+  if (labels_.size() > most_views)
+    std::erase_if(labels_, [](auto& x) { return x.second.expired(); });
+}
+
+class_view&
+scored_policy::view_of(const std::shared_ptr<const task_class>& of) {
+  auto known = view_by_class_.find(of.get());
+  if (known != view_by_class_.end()) {
+    views_.splice(views_.end(), views_, known->second);
+    return views_.back();
+  }
+  make_room();
+  views_.emplace_back(of, labels_of(*of), *by_, *scan_);
+  view_by_class_.emplace(of.get(), std::prev(views_.end()));
+  return views_.back();
+}
+
+// -- proposals ---------------------------------------------------------------
+
+placed_run scored_policy::place(const ask& x) {
+  TROUPE_ASSERT(x.of != nullptr);
+  placed_run result{x.id, {}, {}};
+  auto& view = view_of(x.of);
+  view.follow(work_);
+  while (result.nodes.size() < x.count) {
+    auto best = view.best();
+    if (!best) {
+      result.why_not_more = view.why(work_);
+      break;
+    }
+    auto held = work_.occupy(*best, view.known());
+    TROUPE_ASSERT(held.has_value());
+    by_->placed(work_, *best);
+    result.nodes.push_back(*best);
+    view.refresh(work_, *best / page_rows);
+  }
+  return result;
+}
+
+proposal
+scored_policy::propose(const table& snapshot, std::span<const ask> asks) {
+  work_ = snapshot;
+  if (by_->remembers())
+    for (auto& view : views_)
+      view.forget();
+  proposal result;
+  result.runs.reserve(asks.size());
+  for (auto& x : asks)
+    result.runs.push_back(place(x));
+  return result;
+}
+
+// -- explanations ------------------------------------------------------------
+
+explanation
+scored_policy::explain(const table& snapshot, const task_class& x) const {
+  return explain_by(*by_, snapshot, x);
+}
+
+} // namespace troupe::runtime::placement

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "runtime/placement/class_view.hpp"
+#include "runtime/placement/policy.hpp"
+#include "runtime/placement/scorer.hpp"
+
+namespace troupe::runtime::placement {
+
+/// Places every task on the node that is best by rules, preferences, spreading
+/// and a strategy. Remembers views of classes between calls; they change how
+/// fast it is and never what it says.
+class scored_policy final : public policy {
+public:
+  scored_policy(scorer_ptr by, const scanner& scan);
+
+  std::string_view name() const override { return by_->name(); }
+  proposal propose(const table& snapshot, std::span<const ask> asks) override;
+  explanation
+  explain(const table& snapshot, const task_class& x) const override;
+
+private:
+  using label_key
+    = std::pair<std::vector<label_requirement>, std::vector<label_preference>>;
+  using views = std::list<class_view>;
+  struct class_hash {
+    size_t operator()(const task_class* x) const noexcept;
+  };
+  struct class_equal {
+    bool operator()(const task_class* x, const task_class* y) const noexcept {
+      return x == y || *x == *y;
+    }
+  };
+
+  class_view& view_of(const std::shared_ptr<const task_class>& of);
+  std::shared_ptr<label_points> labels_of(const task_class& x);
+  void make_room();
+  placed_run place(const ask& x);
+
+  scorer_ptr by_;
+  const scanner* scan_;
+  // The snapshot, and on it what was proposed in this call.
+  table work_;
+  // Least recently used first.
+  views views_;
+  std::unordered_map<const task_class*, views::iterator, class_hash,
+                     class_equal>
+    view_by_class_;
+  std::map<label_key, std::weak_ptr<label_points>> labels_;
+};
+
+} // namespace troupe::runtime::placement
