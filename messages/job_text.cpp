@@ -114,6 +114,7 @@ public:
     stack_.push_null();
     return count(ec);
   }
+  // Comments are gone before, but the parser wants to be able to tell.
   bool on_comment_part(json::string_view, error_code&) { return true; }
   bool on_comment(json::string_view, error_code&) { return true; }
 
@@ -175,6 +176,10 @@ syntax_error(std::string_view text, size_t offset, std::string_view what) {
                  + std::string{what}}};
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /// Offset of the first byte that is not part of valid UTF-8, or the size.
 /// Source: RFC 3629, sec. 4.
 size_t find_invalid_utf8(std::string_view text) {
@@ -209,8 +214,37 @@ size_t find_invalid_utf8(std::string_view text) {
   return i;
 }
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+/// Offset just behind the string that begins at `offset`.
+size_t skip_string(std::string_view text, size_t offset) {
+  for (++offset; offset < text.size() && text[offset] != '"'; ++offset)
+    if (text[offset] == '\\')
+      ++offset;
+  return std::min(offset + 1, text.size());
+}
+
+/// Replaces comments by blanks, so that every offset stays what it was. The
+/// library's own comments lose positions and do not end at `**/`.
+/// Errors: the offset of a comment that is never closed.
+expected<std::string, size_t> without_comments(std::string_view text) {
+  std::string result{text};
+  for (size_t i = 0; i < text.size();) {
+    auto two = text.substr(i, 2);
+    if (text[i] == '"') {
+      i = skip_string(text, i);
+    } else if (two == "//" || two == "/*") {
+      auto block = two == "/*";
+      auto end = block ? text.find("*/", i + 2) : text.find('\n', i);
+      if (block && end == std::string_view::npos)
+        return make_unexpected(i);
+      end = std::min(text.size(), block ? end + 2 : end);
+      for (; i < end; ++i)
+        if (!is_blank(text[i]))
+          result[i] = ' ';
+    } else {
+      ++i;
+    }
+  }
+  return result;
 }
 
 /// The last character before `offset` that is not blank, 0 if there is none.
@@ -319,9 +353,18 @@ read_json_text(std::string_view text, json_dialect dialect) {
         syntax_error(text, 0, "a byte order mark is accepted in files only"));
     text.remove_prefix(byte_order_mark.size());
   }
+  std::string blanked;
+  if (dialect == json_dialect::file
+      && text.find('/') != std::string_view::npos) {
+    auto rest = without_comments(text);
+    if (!rest)
+      return make_unexpected(
+        syntax_error(text, rest.error(), "this comment is never closed"));
+    blanked = std::move(*rest);
+    text = blanked;
+  }
   json::parse_options options;
   options.max_depth = json_depth_max;
-  options.allow_comments = dialect == json_dialect::file;
   options.allow_trailing_commas = dialect == json_dialect::file;
   json::basic_parser<value_builder> parser{options};
   error_code error;

@@ -37,6 +37,8 @@ TEST_CASE("files may hold comments, trailing commas and a byte order mark") {
          "// first\n{\"a\": [1, 2]}",
          "{\"a\": [1, 2,],}",
          "{/* why */\"a\": [1, /* , */ 2]} // end",
+         "/***/{\"a\": [1,/* * / ** // **/2]}//",
+         "{\"a\": [1, 2]}//\"",
          "  {\"a\":\r\n\t[1,2]}\n",
        }) {
     CAPTURE(text);
@@ -44,6 +46,13 @@ TEST_CASE("files may hold comments, trailing commas and a byte order mark") {
     REQUIRE(result);
     CHECK(json::serialize(*result) == R"({"a":[1,2]})");
   }
+}
+
+TEST_CASE("what looks like a comment in a string is text") {
+  auto result = read_json_text(R"(["/* a */", "\"// b", "\\"/*,*/, "//"])",
+                               json_dialect::file);
+  REQUIRE(result);
+  CHECK(json::serialize(*result) == R"(["/* a */","\"// b","\\","//"])");
 }
 
 TEST_CASE("the wire is strict") {
@@ -85,6 +94,9 @@ TEST_CASE("a syntax error says where it is and what to write") {
                            "the key out"},
          {"{\"a\": ?}", "1:7: unexpected \"?\"; a value should stand here"},
          {"{} {}", "1:4: more text follows the end of the document"},
+         {"{\"a\":\n /* x }", "2:2: this comment is never closed"},
+         {"{\"a\": / 1}", "1:7: unexpected \"/\"; a value should stand here"},
+         {"[\"// a", "1:7: the text ends inside an array; a \"]\" is missing"},
          {"[\"\\ud800\"]", "1:9: \\u escapes from d800 to dfff stand in pairs "
                            "only"},
          {"[\"a\nb\"]",
