@@ -37,6 +37,10 @@ namespace troupe::runtime::http {
 class exchange;
 } // namespace troupe::runtime::http
 
+namespace troupe::runtime {
+class cluster;
+} // namespace troupe::runtime
+
 namespace troupe::runtime::placement {
 class table;
 struct ask;
@@ -101,6 +105,15 @@ struct event_batch {
   std::shared_ptr<const std::vector<event>> events;
 };
 
+/// Asks for the state that the journal holds, folded.
+struct load_cluster {};
+
+/// The state: whoever receives it owns it.
+struct loaded_cluster {
+  std::shared_ptr<runtime::cluster> state;
+  std::string cluster_id;
+};
+
 /// Adds facts to the journal. Fails with `caf::sec::runtime_error` and a sentence
 /// when the journal cannot go on; the process must then end.
 struct append_events {
@@ -158,50 +171,6 @@ struct forward_exec {
   exec_command what;
 };
 
-// -- the controller ----------------------------------------------------------
-
-/// GATEWAY: turns HTTP requests into commands and questions.
-using gateway_actor = caf::typed_actor<
-  // Answers one request.
-  caf::reacts_to<http_call>>;
-
-/// SCHEDULER: owns the cluster; the one place where anything is decided.
-using scheduler_actor = caf::typed_actor<
-  // Decides a command. Answered when its facts are durable.
-  caf::replies_to<run_command>::with<command_answer>,
-  // Answers a question. Answered when what it shows is durable.
-  caf::replies_to<run_query>::with<query_answer>,
-  // Lists the open work of a node.
-  caf::replies_to<list_work>::with<work_batch>,
-  // Notes what a machine and its tasks use.
-  caf::reacts_to<heartbeat>,
-  // INTERNAL: lets time pass.
-  caf::reacts_to<atom::tick>,
-  // INTERNAL: gives the facts that have gathered to the journal.
-  caf::reacts_to<atom::flush>>;
-
-/// POLICY: advises where tasks should go, from a snapshot.
-using policy_actor
-  = caf::typed_actor<caf::replies_to<propose_places>::with<proposed_places>>;
-
-/// JOURNAL: orders facts and makes them durable.
-using journal_actor = caf::typed_actor<
-  caf::replies_to<append_events>::with<appended>,
-  // INTERNAL: writes a snapshot if enough has happened since the last.
-  caf::reacts_to<atom::tick>>;
-
-/// WATCH: tells whoever looks what has happened.
-using watch_actor = caf::typed_actor<
-  // Takes durable facts.
-  caf::reacts_to<event_batch>,
-  // Lists or streams them to a client.
-  caf::reacts_to<watch_events>,
-  // Answers with the present version, once it is past the one given or
-  // patience has run out.
-  caf::replies_to<await_version>::with<version_number>,
-  // INTERNAL: lets time pass.
-  caf::reacts_to<atom::tick>>;
-
 // -- across processes --------------------------------------------------------
 
 /// SESSION: the controller's hand on one machine, for one connection. Spawned
@@ -244,6 +213,62 @@ using nodes_actor = caf::typed_actor<
   caf::replies_to<forward_read_log>::with<log_chunk>,
   caf::replies_to<forward_exec>::with<exec_result>>;
 
+// -- the controller ----------------------------------------------------------
+
+/// POLICY: advises where tasks should go, from a snapshot.
+using policy_actor
+  = caf::typed_actor<caf::replies_to<propose_places>::with<proposed_places>>;
+
+/// Says that `policy` places the tasks of jobs that name it.
+struct serve_policy {
+  std::string name;
+  policy_actor policy;
+};
+
+/// GATEWAY: turns HTTP requests into commands and questions.
+using gateway_actor = caf::typed_actor<
+  // Answers one request.
+  caf::reacts_to<http_call>>;
+
+/// SCHEDULER: owns the cluster; the one place where anything is decided.
+using scheduler_actor = caf::typed_actor<
+  // Hears that a policy is there.
+  caf::reacts_to<serve_policy>,
+  // Hears who passes work on to machines.
+  caf::reacts_to<nodes_actor>,
+  // Decides a command. Answered when its facts are durable.
+  caf::replies_to<run_command>::with<command_answer>,
+  // Answers a question. Answered when what it shows is durable.
+  caf::replies_to<run_query>::with<query_answer>,
+  // Lists the open work of a node.
+  caf::replies_to<list_work>::with<work_batch>,
+  // Notes what a machine and its tasks use.
+  caf::reacts_to<heartbeat>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: gives the facts that have gathered to the journal.
+  caf::reacts_to<atom::flush>>;
+
+/// JOURNAL: orders facts and makes them durable.
+using journal_actor = caf::typed_actor<
+  // Folds everything that is durable.
+  caf::replies_to<load_cluster>::with<loaded_cluster>,
+  caf::replies_to<append_events>::with<appended>,
+  // INTERNAL: writes a snapshot if enough has happened since the last.
+  caf::reacts_to<atom::tick>>;
+
+/// WATCH: tells whoever looks what has happened.
+using watch_actor = caf::typed_actor<
+  // Takes durable facts.
+  caf::reacts_to<event_batch>,
+  // Lists or streams them to a client.
+  caf::reacts_to<watch_events>,
+  // Answers with the present version, once it is past the one given or
+  // patience has run out.
+  caf::replies_to<await_version>::with<version_number>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>>;
+
 // -- the machine -------------------------------------------------------------
 
 /// TASK: one attempt of a task.
@@ -282,3 +307,55 @@ using agent_actor = caf::typed_actor<
   caf::reacts_to<atom::flush>>;
 
 } // namespace troupe
+
+// What crosses processes, by its name on the wire: never renamed.
+CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::id_block::troupe_atoms::end)
+
+  CAF_ADD_TYPE_ID(troupe, (troupe::exec_command))
+  CAF_ADD_TYPE_ID(troupe, (troupe::exec_result))
+  CAF_ADD_TYPE_ID(troupe, (troupe::heartbeat))
+  CAF_ADD_TYPE_ID(troupe, (troupe::log_chunk))
+  CAF_ADD_TYPE_ID(troupe, (troupe::node_hello))
+  CAF_ADD_TYPE_ID(troupe, (troupe::node_welcome))
+  CAF_ADD_TYPE_ID(troupe, (troupe::read_log))
+  CAF_ADD_TYPE_ID(troupe, (troupe::report_batch))
+  CAF_ADD_TYPE_ID(troupe, (troupe::reports_taken))
+  CAF_ADD_TYPE_ID(troupe, (troupe::work_batch))
+  CAF_ADD_TYPE_ID(troupe, (troupe::work_taken))
+  CAF_ADD_TYPE_ID(troupe, (troupe::node_actor))
+  CAF_ADD_TYPE_ID(troupe, (troupe::nodes_actor))
+  CAF_ADD_TYPE_ID(troupe, (troupe::session_actor))
+
+CAF_END_TYPE_ID_BLOCK(troupe)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::http_call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::command_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::query_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::assigned_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::propose_places)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::proposed_places)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::event_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::load_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::loaded_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::append_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::appended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::await_version)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::watch_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::poll_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::post_reports)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forward_read_log)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forward_exec)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::serve_policy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::start_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forget_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::adopt_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::adopted_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::allocation_id)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::task_report)

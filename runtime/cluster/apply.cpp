@@ -8,6 +8,8 @@
 namespace troupe::runtime {
 
 void cluster::say(fact x) {
+  if (rehearsing_)
+    return;
   events_.push_back({version_ + 1, now_, std::move(x)});
   // A fold may append work, never events: the reference stays good.
   fold_event(events_.back());

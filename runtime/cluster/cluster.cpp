@@ -54,6 +54,18 @@ expected<outcome, refusal> cluster::decide(const command& x, timestamp now) {
   return result;
 }
 
+expected<outcome, refusal> cluster::rehearse(const command& x, timestamp now) {
+  auto before = now_;
+  now_ = std::max(now_, now);
+  rehearsing_ = true;
+  auto result = std::visit([this](const auto& y) { return on(y); }, x);
+  rehearsing_ = false;
+  now_ = before;
+  if (result)
+    result->version = version_;
+  return result;
+}
+
 void cluster::advance(timestamp now) {
   now_ = std::max(now_, now);
   while (!delayed_.empty() && std::get<0>(*delayed_.begin()) <= now_) {

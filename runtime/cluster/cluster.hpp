@@ -57,6 +57,10 @@ public:
   [[nodiscard]] expected<outcome, refusal>
   decide(const command& x, timestamp now);
 
+  /// Decides `x` without applying anything: the answer that `decide` would give.
+  [[nodiscard]] expected<outcome, refusal>
+  rehearse(const command& x, timestamp now);
+
   /// Lets time pass until `now`: tasks whose delay is over wait for a place.
   void advance(timestamp now);
 
@@ -101,6 +105,7 @@ public:
 
   [[nodiscard]] version_number version() const { return version_; }
   [[nodiscard]] version_number term() const { return term_; }
+  [[nodiscard]] timestamp last_time() const { return now_; }
   [[nodiscard]] const settings& config() const { return settings_; }
   [[nodiscard]] const job_record* find_job(std::string_view name) const;
   [[nodiscard]] const task_record* find_task(const task_ref& x) const;
@@ -239,6 +244,7 @@ private:
   std::vector<placement::node_index> helped_;
   std::vector<placement::node_index> populated_;
   bool folding_ = false;
+  bool rehearsing_ = false;
   bool batch_open_ = false;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;

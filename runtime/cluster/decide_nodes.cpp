@@ -36,7 +36,7 @@ expected<outcome, refusal> cluster::on(const join_node& x) {
   else if (node->state != node_state::ready)
     say(node_ready{name});
   node = node_called(name);
-  if (x.inventory)
+  if (node != nullptr && x.inventory)
     reconcile(*node, *x.inventory);
   return outcome{};
 }

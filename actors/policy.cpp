@@ -1,0 +1,23 @@
+#include "actors/policy.hpp"
+
+#include "messages/contract.hpp"
+
+namespace troupe {
+
+policy_actor::behavior_type
+policy(policy_actor::stateful_pointer<policy_state> self, std::string strategy,
+       scheduler_actor scheduler) {
+  auto& state = self->state;
+  state.core = runtime::placement::make_policy(strategy);
+  TROUPE_ASSERT(state.core != nullptr);
+  self->send(scheduler, serve_policy{std::move(strategy), self});
+  return {
+    [&state](const propose_places& x) {
+      return proposed_places{
+        std::make_shared<const runtime::placement::proposal>(
+          state.core->propose(*x.snapshot, *x.asks))};
+    },
+  };
+}
+
+} // namespace troupe

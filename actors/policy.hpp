@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/placement/policy.hpp"
+
+namespace troupe {
+
+/// State of POLICY. All thinking is done by `core`.
+struct policy_state {
+  static inline const char* name = "policy";
+
+  std::unique_ptr<runtime::placement::policy> core;
+};
+
+/// POLICY that places by `strategy`. Announces itself to `scheduler`, which finds
+/// it by that name from then on.
+/// REQUIRES: `make_policy` knows `strategy`.
+policy_actor::behavior_type
+policy(policy_actor::stateful_pointer<policy_state> self, std::string strategy,
+       scheduler_actor scheduler);
+
+} // namespace troupe

@@ -1,0 +1,205 @@
+#include "actors/scheduler.hpp"
+
+#include "runtime/log.hpp"
+#include "runtime/placement/policy.hpp"
+#include "runtime/views/answer.hpp"
+
+namespace troupe {
+
+namespace log = runtime::log;
+
+scheduler_state::scheduler_state(scheduler_actor::pointer self)
+  : self(self), wall(self->clock().now()) {
+  // nop
+}
+
+timestamp scheduler_state::now() const {
+  return wall.at(self->clock().now());
+}
+
+void scheduler_state::take_over(loaded_cluster& loaded) {
+  core = std::move(loaded.state);
+  cluster_id = loaded.cluster_id;
+  durable = core->version();
+  // Whatever the journal has seen lies before this leader's time.
+  wall = wall_clock{std::max(now(), core->last_time()), self->clock().now()};
+  std::set<std::string, std::less<>> names;
+  for (auto& [name, policy] : policies)
+    names.insert(name);
+  core->set_policies(std::move(names));
+  // A first command always succeeds: it is only a fact about this process.
+  static_cast<void>(
+    core->decide(take_lead{options.leader, TROUPE_VERSION}, now()));
+  turn();
+}
+
+void scheduler_state::hold(std::function<void()> f) {
+  if (core->version() <= durable)
+    f();
+  else
+    held.emplace_back(core->version(), std::move(f));
+}
+
+void scheduler_state::turn() {
+  if (auto due = core->next_wake(); due && *due <= now())
+    core->advance(now());
+  propose();
+  for (auto& x : core->take_events())
+    waiting.push_back(std::move(x));
+  if (auto work = core->take_work(); !work.empty())
+    hold([this, work = std::move(work)]() mutable {
+      // In order for each node; nodes in order of their first item.
+      std::map<std::string, std::vector<work_item>> by_node;
+      for (auto& [node, item] : work)
+        by_node[node].push_back(std::move(item));
+      for (auto& [node, items] : by_node)
+        if (nodes)
+          self->send(nodes, assigned_work{node, std::move(items)});
+    });
+  append();
+}
+
+void scheduler_state::append() {
+  if (appending || waiting.empty())
+    return;
+  appending = true;
+  auto batch
+    = std::make_shared<const std::vector<event>>(std::exchange(waiting, {}));
+  auto expected_version = batch->front().version - 1;
+  auto last = batch->back().version;
+  // The journal may be slow, but it answers or dies: its end is this actor's.
+  self
+    ->request(journal, caf::infinite,
+              append_events{expected_version, event_batch{batch}})
+    .then(
+      [this, batch, last](const appended& x) {
+        appending = false;
+        if (!x.trouble.empty()) {
+          log::error("journal: {}; trying again", x.trouble);
+          waiting.insert(waiting.begin(), batch->begin(), batch->end());
+          self->delayed_send(self, options.journal_retry, atom::flush_v);
+          return;
+        }
+        self->send(watch, event_batch{batch});
+        release(last);
+        turn();
+      },
+      [this](caf::error& x) { self->quit(std::move(x)); });
+}
+
+void scheduler_state::release(version_number version) {
+  durable = version;
+  while (!held.empty() && held.front().first <= durable) {
+    auto f = std::move(held.front().second);
+    held.pop_front();
+    f();
+  }
+}
+
+void scheduler_state::propose() {
+  auto batch = core->next_batch(options.batch_tasks_max);
+  if (!batch)
+    return;
+  auto asks = std::make_shared<const std::vector<runtime::placement::ask>>(
+    std::move(batch->asks));
+  auto snapshot
+    = std::make_shared<const runtime::placement::table>(core->table());
+  self
+    ->request(policies.at(batch->policy), options.policy_timeout,
+              propose_places{std::move(snapshot), std::move(asks)})
+    .then(
+      [this](const proposed_places& x) {
+        core->commit(*x.places, now());
+        turn();
+      },
+      [this, policy = batch->policy](const caf::error& x) {
+        log::error("scheduler: policy {} does not answer: {}", policy,
+                   self->system().render(x));
+        core->abandon();
+        // Not at once: the policy's supervisor needs a moment.
+        self->delayed_send(self, options.tick_interval, atom::flush_v);
+      });
+}
+
+scheduler_actor::behavior_type scheduler_state::make_behavior() {
+  self->delayed_send(self, options.tick_interval, atom::tick_v);
+  return {
+    [this](serve_policy& x) {
+      policies[x.name] = x.policy;
+      std::set<std::string, std::less<>> names;
+      for (auto& [name, policy] : policies)
+        names.insert(name);
+      core->set_policies(std::move(names));
+      turn();
+    },
+    [this](nodes_actor& x) { nodes = std::move(x); },
+    [this](const run_command& x) -> caf::result<command_answer> {
+      auto promise = self->make_response_promise<command_answer>();
+      auto decided = x.rehearse ? core->rehearse(x.what, now())
+                                : core->decide(x.what, now());
+      command_answer answer;
+      if (decided)
+        answer.done = std::move(*decided);
+      else
+        answer.refused = std::move(decided.error());
+      hold([promise, answer = std::move(answer)]() mutable {
+        promise.deliver(std::move(answer));
+      });
+      turn();
+      return promise;
+    },
+    [this](const run_query& x) -> caf::result<query_answer> {
+      auto promise = self->make_response_promise<query_answer>();
+      query_answer answer;
+      auto view = runtime::answer(*core, vitals, x.what, now());
+      if (view)
+        answer.view
+          = std::make_shared<const boost::json::value>(std::move(*view));
+      else
+        answer.refused = std::move(view.error());
+      hold([promise, answer = std::move(answer)]() mutable {
+        promise.deliver(std::move(answer));
+      });
+      return promise;
+    },
+    [this](const list_work& x) -> caf::result<work_batch> {
+      auto promise = self->make_response_promise<work_batch>();
+      hold([promise, work = work_batch{core->work_for(x.node)}]() mutable {
+        promise.deliver(std::move(work));
+      });
+      return promise;
+    },
+    [this](const heartbeat& x) {
+      if (core->find_node(x.node) == nullptr)
+        return;
+      auto& v = vitals[x.node];
+      v.last_heard = now();
+      v.used = x.used;
+      v.tasks.clear();
+      for (auto& usage : x.tasks)
+        v.tasks[usage.allocation] = usage;
+      core->note_load(x.node, x.used);
+    },
+    [this](atom::tick) {
+      self->delayed_send(self, options.tick_interval, atom::tick_v);
+      turn();
+    },
+    [this](atom::flush) { turn(); },
+  };
+}
+
+scheduler_actor::behavior_type
+scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
+          scheduler_options options, journal_actor journal, watch_actor watch) {
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.journal = std::move(journal);
+  state.watch = std::move(watch);
+  // Nothing else is heard before the state is there.
+  self->request(state.journal, caf::infinite, load_cluster{})
+    .await([&state](loaded_cluster& x) { state.take_over(x); },
+           [self](caf::error& x) { self->quit(std::move(x)); });
+  return state.make_behavior();
+}
+
+} // namespace troupe

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/vitals.hpp"
+
+#include "actors/clock.hpp"
+
+namespace troupe {
+
+struct scheduler_options {
+  /// Names this process in `leaderElected`.
+  std::string leader = "controller";
+  /// Tasks in one proposal: few enough that a proposal takes milliseconds.
+  uint32_t batch_tasks_max = 4'096;
+  /// How long a policy may think.
+  std::chrono::milliseconds policy_timeout{10'000};
+  /// Pause before a journal that was in trouble is tried again.
+  std::chrono::milliseconds journal_retry{1'000};
+  std::chrono::milliseconds tick_interval{1'000};
+};
+
+/// State of SCHEDULER.
+///
+/// Facts are applied as they are decided and gather while an append is on its
+/// way: one append per turn, however many facts. Whatever would let the outside
+/// know of them waits in `held` until they are durable.
+struct scheduler_state {
+  static inline const char* name = "scheduler";
+
+  explicit scheduler_state(scheduler_actor::pointer self);
+
+  scheduler_actor::behavior_type make_behavior();
+
+  [[nodiscard]] timestamp now() const;
+  /// Ends a turn: starts an append and a proposal if there is need of one.
+  void turn();
+  void append();
+  void release(version_number durable);
+  void propose();
+  /// Runs `f` once all facts so far are durable.
+  void hold(std::function<void()> f);
+  void take_over(loaded_cluster& loaded);
+
+  scheduler_actor::pointer self;
+  scheduler_options options;
+  journal_actor journal;
+  watch_actor watch;
+  nodes_actor nodes;
+  std::shared_ptr<runtime::cluster> core;
+  runtime::vitals vitals;
+  std::map<std::string, policy_actor> policies;
+  wall_clock wall;
+  version_number durable = 0;
+  bool appending = false;
+  std::vector<event> waiting;
+  std::deque<std::pair<version_number, std::function<void()>>> held;
+  /// Becomes true with the first answer of the journal to this leader.
+  std::string cluster_id;
+};
+
+/// SCHEDULER over what `journal` holds. Work goes to the nodes that `nodes` finds
+/// and facts to `watch`.
+scheduler_actor::behavior_type
+scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
+          scheduler_options options, journal_actor journal, watch_actor watch);
+
+} // namespace troupe

@@ -1,0 +1,64 @@
+#include "runtime/log.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <spdlog/async.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace troupe::runtime::log {
+
+namespace {
+
+/// Lines that wait for the writer.
+constexpr size_t lines_max = 8'192;
+
+/// The message as a JSON string.
+class json_text : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& to) override {
+    auto text
+      = boost::json::serialize(boost::json::value(boost::json::string_view{
+        message.payload.data(), message.payload.size()}));
+    to.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_text>();
+  }
+};
+
+} // namespace
+
+expected<void, std::string> start(const options& x) {
+  auto level = spdlog::level::from_str(x.level);
+  if (level == spdlog::level::off && x.level != "off")
+    return make_unexpected("there is no log level \"" + x.level
+                           + "\"; write trace, debug, info, warn, error or "
+                             "off");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  if (x.format == "json")
+    formatter->add_flag<json_text>('J').set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":%J})");
+  else if (x.format == "text")
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %v");
+  else
+    return make_unexpected("there is no log format \"" + x.format
+                           + "\"; write text or json");
+  spdlog::init_thread_pool(lines_max, 1);
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto logger = std::make_shared<spdlog::async_logger>(
+    "troupe", sink, spdlog::thread_pool(),
+    spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_formatter(std::move(formatter));
+  logger->set_level(level);
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+  return {};
+}
+
+void flush() {
+  spdlog::default_logger()->flush();
+}
+
+} // namespace troupe::runtime::log
