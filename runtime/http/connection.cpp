@@ -5,6 +5,8 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include "messages/contract.hpp"
+
 #include "runtime/http/exchange.hpp"
 #include "runtime/http/target.hpp"
 
@@ -65,12 +67,17 @@ std::string_view connection::unread() const {
   return {in_.data() + in_begin_, in_end_ - in_begin_};
 }
 
+/// REQUIRES: no read is under way, since it writes to the buffer.
 void connection::make_room() {
+  TROUPE_ASSERT(!reading_);
   if (in_begin_ == in_end_) {
     in_begin_ = in_end_ = 0;
-    // A client that filled the buffer has a large body for us.
+    // A client that filled the buffer has a large body for us; one that waits
+    // for a reply may keep us for long and shall be cheap.
     if (phase_ == phase::body && filled_)
       in_.resize(buffer_bytes_max);
+    else if (phase_ != phase::body && in_.size() > buffer_bytes)
+      in_ = std::vector<char>(buffer_bytes);
   }
   if (in_end_ < in_.size())
     return;
@@ -192,10 +199,6 @@ void connection::dispatch() {
   reply_done_ = false;
   auto message = std::move(parser_.message());
   message.remote = remote_;
-  if (in_begin_ == in_end_ && in_.size() > buffer_bytes) {
-    in_ = std::vector<char>(buffer_bytes);
-    in_begin_ = in_end_ = 0;
-  }
   read();
   owner_.handle(
     exchange{std::move(message),
@@ -279,6 +282,9 @@ void connection::write() {
     writing_.clear();
     written_ = 0;
     std::swap(writing_, out_);
+    // What a large reply took is given back.
+    if (out_.capacity() > buffer_bytes_max)
+      out_ = {};
   }
   if (writing_.empty())
     return on_drained();

@@ -66,6 +66,14 @@ void append_header(std::string& out, std::string_view name,
   out += "\r\n";
 }
 
+/// Says how the reply is framed, which is not for handlers to say.
+bool is_ours(std::string_view name) {
+  constexpr auto ours = std::array<std::string_view, 4>{
+    "Content-Length", "Transfer-Encoding", "Connection", "Date"};
+  return std::any_of(ours.begin(), ours.end(),
+                     [&](auto x) { return same_name(x, name); });
+}
+
 /// RFC 9110, section 8.6: these have no body and no length.
 bool has_content(int status) {
   return status != 204 && status != 304;
@@ -97,7 +105,8 @@ std::string make_head(const response& x, const head_options& options) {
       out += "Transfer-Encoding: chunked\r\n";
   }
   for (const auto& [name, value] : x.headers)
-    append_header(out, name, value);
+    if (!is_ours(name))
+      append_header(out, name, value);
   if (!options.keep_alive)
     out += "Connection: close\r\n";
   else if (options.version_minor == 0)

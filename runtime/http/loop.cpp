@@ -102,6 +102,8 @@ void loop::shut_down() {
 }
 
 void loop::close_all() {
+  // What was answered before goes to the kernel, as far as it has room.
+  drain();
   auto ec = error_code{};
   acceptor_.close(ec);
   timer_.cancel();

@@ -54,9 +54,10 @@ struct request {
   parameter(std::string_view name) const;
 };
 
-/// What a client gets. `Content-Length`, `Date`, and `Connection` are added on
-/// the way out. Control characters in headers become blanks, so that a name
-/// chosen by a user cannot write a header of its own.
+/// What a client gets. `Content-Length`, `Transfer-Encoding`, `Connection` and
+/// `Date` are added on the way out, and dropped from `headers`. Control
+/// characters in headers become blanks, so that a name chosen by a user cannot
+/// write a header of its own.
 struct response {
   int status = 200;
   std::string content_type = "application/json";

@@ -76,8 +76,9 @@ public:
   /// Clients that are connected now.
   [[nodiscard]] std::size_t connections() const;
 
-  /// Closes all connections and returns when the thread has ended; open
-  /// exchanges may still be answered, to nobody. Later calls do nothing.
+  /// Closes all connections and returns when the thread has ended. What was
+  /// answered before is still sent if the client takes it at once; what is
+  /// answered later goes to nobody. Later calls do nothing.
   /// REQUIRES: not called on the thread of the server.
   void stop();
 
