@@ -408,14 +408,14 @@ TEST_CASE("clients beyond the limit are told to come back") {
 // -- deadlines ---------------------------------------------------------------
 
 TEST_CASE("headers that take too long are a 408") {
-  fixture x{echo, {.deadlines = {.header = 40ms}}};
+  fixture x{echo, {.deadlines = {.header = 150ms}}};
   auto client = x.client();
   client.send("GET / HTTP/1.1\r\nHost: loc");
   CHECK(status(client.rest()) == "HTTP/1.1 408 Request Timeout");
 }
 
 TEST_CASE("a byte now and then does not extend the deadline") {
-  fixture x{echo, {.deadlines = {.header = 40ms}}};
+  fixture x{echo, {.deadlines = {.header = 150ms}}};
   auto client = x.client();
   client.send("GET / HTTP/1.1\r\n");
   auto done = std::atomic<bool>{false};
@@ -440,7 +440,7 @@ TEST_CASE("a body that takes too long is a 408") {
 }
 
 TEST_CASE("a connection that says nothing is closed in silence") {
-  fixture x{echo, {.deadlines = {.header = 40ms, .idle = 60ms}}};
+  fixture x{echo, {.deadlines = {.header = 150ms, .idle = 60ms}}};
   CHECK(x.client().rest().empty());
   auto client = x.client();
   CHECK(status(client.ask(get)) == "HTTP/1.1 200 OK");
@@ -448,19 +448,23 @@ TEST_CASE("a connection that says nothing is closed in silence") {
 }
 
 TEST_CASE("a client that does not read is cut off") {
-  fixture x{[](exchange& e) { e.answer({.body = std::string(32 << 20, 'a')}); },
+  auto answered = std::atomic<bool>{false};
+  fixture x{[&](exchange& e) {
+              e.answer({.body = std::string(32 << 20, 'a')});
+              answered = true;
+            },
             {.deadlines = {.write = 60ms}}};
   auto client = http_client{x.aut->port(), 4096};
   client.send(get);
-  CHECK(eventually([&] { return x.aut->connections() == 1; }));
+  CHECK(eventually([&] { return answered.load(); }));
   CHECK(eventually([&] { return x.aut->connections() == 0; }));
 }
 
 TEST_CASE("a request that waits for its answer has no deadline") {
   shared<exchange> open;
-  fixture x{
-    [&](exchange& e) { open.set(e); },
-    {.deadlines = {.header = 20ms, .body = 20ms, .write = 20ms, .idle = 20ms}}};
+  fixture x{[&](exchange& e) { open.set(e); },
+            {.deadlines = {
+               .header = 150ms, .body = 150ms, .write = 150ms, .idle = 150ms}}};
   auto client = x.client();
   client.send(get);
   CHECK(eventually([&] { return open.get().has_value(); }));
@@ -628,12 +632,12 @@ TEST_CASE("clients that misbehave at random harm nobody") {
               if (answers() % 4 > 0)
                 out.end();
             },
-            {.deadlines = {.header = 50ms,
+            {.stream_bytes_max = 10'000,
+             .deadlines = {.header = 50ms,
                            .body = 50ms,
                            .write = 50ms,
                            .idle = 50ms,
-                           .linger = 50ms},
-             .stream_bytes_max = 10'000}};
+                           .linger = 50ms}}};
   auto misbehave = [&](std::uint32_t seed) {
     auto random = std::mt19937{seed};
     const auto parts
@@ -672,7 +676,8 @@ TEST_CASE("clients that misbehave at random harm nobody") {
   for (auto& thread : threads)
     thread.join();
   CHECK(eventually([&] { return x.aut->connections() == 0; }));
-  CHECK(x.ask(get).starts_with("HTTP/1.1 "));
+  // Not at once: its deadlines are too short for a busy machine.
+  CHECK(eventually([&] { return x.ask(get).starts_with("HTTP/1.1 "); }));
 }
 
 TEST_CASE("a server stops while requests and streams are open") {
