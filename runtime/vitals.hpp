@@ -1,0 +1,24 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "messages/timestamp.hpp"
+#include "messages/work.hpp"
+
+namespace troupe::runtime {
+
+/// What a node last said of itself. Not a fact: it is true for seconds, and
+/// nothing is decided from it that must be the same when the journal is read.
+struct node_vitals {
+  timestamp last_heard;
+  /// Use of the whole machine.
+  resources used;
+  std::map<allocation_id, task_usage> tasks;
+};
+
+/// By name of the node.
+using vitals = std::map<std::string, node_vitals, std::less<>>;
+
+} // namespace troupe::runtime
