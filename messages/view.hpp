@@ -130,6 +130,7 @@ struct gang_view {
   uint32_t members = 0;
   uint32_t placed = 0;
   std::string reason;
+  bool operator==(const gang_view&) const = default;
   BOOST_DESCRIBE_CLASS(gang_view, (),
                        (name, state, min, max, members, placed, reason), (), ())
 };
@@ -161,6 +162,7 @@ struct cluster_view {
   amounts_view used;
   std::string strategy;
   std::string queue_order;
+  bool operator==(const cluster_view&) const = default;
   BOOST_DESCRIBE_CLASS(cluster_view, (),
                        (version, id, nodes, tasks, jobs, capacity, reserved,
                         used, strategy, queue_order),
@@ -176,6 +178,7 @@ struct verdict_view {
   std::string message;
   std::optional<double> score;
   std::map<std::string, double> parts;
+  bool operator==(const verdict_view&) const = default;
   BOOST_DESCRIBE_CLASS(verdict_view, (),
                        (node, nodes, verdict, message, score, parts), (), ())
 };
@@ -183,6 +186,7 @@ struct verdict_view {
 struct suggestion_view {
   std::string change;
   std::string message;
+  bool operator==(const suggestion_view&) const = default;
   BOOST_DESCRIBE_CLASS(suggestion_view, (), (change, message), (), ())
 };
 
@@ -195,6 +199,7 @@ struct why_view {
   std::vector<verdict_view> nodes;
   uint32_t ahead = 0;
   std::vector<suggestion_view> suggestions;
+  bool operator==(const why_view&) const = default;
   BOOST_DESCRIBE_CLASS(why_view, (),
                        (task, state, why, message, strategy, nodes, ahead,
                         suggestions),

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include <boost/json/value.hpp>
+
+#include "messages/command.hpp"
+
+#include "runtime/api/call.hpp"
+#include "runtime/api/problem.hpp"
+#include "runtime/http/message.hpp"
+
+namespace troupe::runtime::api {
+
+/// Writes JSON as `boost::json::serialize` does, but numbers as people write
+/// them: `4` and `0.5` instead of `4E0` and `5E-1`. Numbers that are not finite
+/// become null.
+[[nodiscard]] std::string json_text(const boost::json::value& x);
+
+/// The answer to a question.
+[[nodiscard]] http::response render(const boost::json::value& x);
+
+/// The answer to a command that was accepted.
+[[nodiscard]] http::response render(const command_call& x, const outcome& y);
+
+/// The answer to whatever was refused.
+[[nodiscard]] http::response render(const refusal& x);
+
+} // namespace troupe::runtime::api

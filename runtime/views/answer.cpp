@@ -1,0 +1,13 @@
+#include "runtime/views/answer.hpp"
+
+#include "runtime/views/things.hpp"
+
+namespace troupe::runtime {
+
+expected<boost::json::value, refusal>
+answer(const cluster& c, const vitals& v, const query& x, timestamp now) {
+  views::present p{c, v, now};
+  return std::visit([&](const auto& y) { return views::answer_to(p, y); }, x);
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,78 @@
+#include "messages/json.hpp"
+
+#include "runtime/placement/policy.hpp"
+#include "runtime/views/page.hpp"
+#include "runtime/views/things.hpp"
+
+namespace troupe::runtime::views {
+
+namespace {
+
+/// Every enumerator with 0, so that each state is named.
+template <class Count, class E>
+std::map<std::string, Count> no_counts() {
+  std::map<std::string, Count> result;
+  for (auto& name : json::names_of<E>())
+    result[name] = 0;
+  return result;
+}
+
+} // namespace
+
+boost::json::value reason_json(reason x) {
+  if (x == reason::none)
+    return nullptr;
+  return boost::json::value(json::name_of(x));
+}
+
+answered answer_to(const present& p, const get_cluster&) {
+  cluster_view view;
+  view.version = p.cluster.version();
+  view.nodes = no_counts<uint32_t, node_state>();
+  view.tasks = no_counts<uint64_t, task_state>();
+  view.jobs = no_counts<uint32_t, job_state>();
+  view.strategy = p.cluster.config().strategy;
+  view.queue_order = p.cluster.config().queue_order;
+  resources capacity;
+  resources reserved;
+  resources used;
+  for (auto& [name, node] : p.cluster.nodes()) {
+    ++view.nodes[json::name_of(node.state)];
+    capacity += node.profile.capacity;
+    reserved += node.reserved;
+    if (auto heard = p.vitals.find(name); heard != p.vitals.end())
+      used += heard->second.used;
+  }
+  std::array<uint64_t, task_states> tasks{};
+  for (auto& [name, job] : p.cluster.jobs()) {
+    ++view.jobs[json::name_of(state_of(job))];
+    for (size_t i = 0; i < task_states; ++i)
+      tasks[i] += job.in_state(static_cast<task_state>(i));
+  }
+  for (size_t i = 0; i < task_states; ++i)
+    view.tasks[json::name_of(static_cast<task_state>(i))] = tasks[i];
+  view.capacity = amounts_of(capacity);
+  view.reserved = amounts_of(reserved);
+  view.used = amounts_of(used);
+  return json::write(view, json::detail::full);
+}
+
+answered answer_to(const present& p, const list_policies&) {
+  boost::json::array items;
+  for (auto& name : placement::policy_names())
+    items.push_back(boost::json::object{
+      {"name", name}, {"default", name == p.cluster.config().strategy}});
+  return boost::json::object{{"items", std::move(items)},
+                             {"nextCursor", nullptr},
+                             {"version", p.cluster.version()}};
+}
+
+answered answer_to(const present& p, const list_gangs& x) {
+  auto start = start_page(x.limit, x.cursor);
+  if (!start)
+    return make_unexpected(std::move(start.error()));
+  // Jobs with gangs are refused, so there is none.
+  return page_items{start->limit}.finish(p.cluster.version());
+}
+
+} // namespace troupe::runtime::views

@@ -1,0 +1,202 @@
+#include "runtime/views/condition.hpp"
+
+#include <algorithm>
+
+#include "messages/json.hpp"
+
+#include "runtime/views/sentences.hpp"
+
+namespace troupe::runtime::views {
+
+namespace {
+
+const std::string* message_of(const job_record& job, uint32_t index) {
+  auto at = job.messages.find(index);
+  return at == job.messages.end() || at->second.empty() ? nullptr : &at->second;
+}
+
+/// How the last attempt of `task` ended.
+std::string
+end_of(const job_record& job, const task_record& task, uint32_t index) {
+  if (auto* message = message_of(job, index))
+    return *message;
+  if (task.why == reason::exit_code && task.has_exit_code)
+    return "it ended with exit code " + std::to_string(task.exit_code);
+  if (task.why == reason::stopped_by_user && task.attempt == 0)
+    return "stopped before it was placed";
+  if (task.why != reason::none)
+    return sentence_of(task.why);
+  if (task.has_exit_code)
+    return "it ended with exit code " + std::to_string(task.exit_code);
+  return {};
+}
+
+condition waiting_task(const cluster& c, const job_record& job,
+                       const task_record& task, uint32_t index, timestamp now) {
+  auto before = end_of(job, task, index);
+  if (task.not_before > now) {
+    auto message = "starts again in " + about(task.not_before - now);
+    if (!before.empty())
+      message += ": " + before;
+    return {task_state::pending, reason::backoff, std::move(message)};
+  }
+  auto result = wait_of(c, job);
+  if (result.why == reason::none && task.why != reason::none)
+    return {task_state::pending, task.why,
+            before + "; it is to be placed anew"};
+  return result;
+}
+
+std::string text_of_running(const task_record& task, const std::string& node) {
+  auto result = "runs on " + node;
+  if (task.health != task_health::none)
+    result += task.health == task_health::unknown
+                ? std::string{", its health is not known yet"}
+                : " and is " + json::name_of(task.health);
+  return result;
+}
+
+condition live_task(const cluster& c, const job_record& job,
+                    const task_record& task, uint32_t index) {
+  auto& node = c.node_of(task);
+  auto* message = message_of(job, index);
+  condition result{task.state, task.why, {}};
+  if (task.stopping) {
+    result.message = "is being stopped on " + node;
+    if (message != nullptr)
+      result.message += ": " + *message;
+    else if (task.why != reason::none)
+      result.message += ": " + sentence_of(task.why);
+  } else if (task.state == task_state::running) {
+    result.message = text_of_running(task, node);
+  } else if (message != nullptr) {
+    result.message = *message;
+  } else if (task.state == task_state::placed) {
+    result.message = "has its place on " + node + " and is to start there";
+  } else {
+    result.message = "is starting on " + node;
+  }
+  return result;
+}
+
+condition
+ended_task(const job_record& job, const task_record& task, uint32_t index) {
+  condition result{task.state, task.why, end_of(job, task, index)};
+  if (result.message.empty())
+    result.message = task.state == task_state::succeeded
+                       ? "it ended with exit code 0"
+                       : "it is " + json::name_of(task.state);
+  if (task.state == task_state::failed && job.spec->retries > 0
+      && task.failures > job.spec->retries)
+    result.message
+      += "; it has no more runs to try, after " + std::to_string(task.failures);
+  return result;
+}
+
+} // namespace
+
+uint32_t task_count(const job_record& job) {
+  return std::max(job.count, static_cast<uint32_t>(job.tasks.size()));
+}
+
+const task_record* record_of(const job_record& job, uint32_t index) {
+  return index < job.tasks.size() ? &job.tasks[index] : nullptr;
+}
+
+task_state state_of(const job_record& job, uint32_t index) {
+  if (auto* task = record_of(job, index))
+    return task->state;
+  return job.stopped ? task_state::stopped : task_state::pending;
+}
+
+const job_spec& spec_of(const job_record& job, uint32_t index) {
+  auto* task = record_of(job, index);
+  if (task == nullptr || task->attempt == 0
+      || task->job_version == job.job_version
+      || task->state == task_state::pending)
+    return *job.spec;
+  auto at = job.older.find(task->job_version);
+  return at == job.older.end() ? *job.spec : *at->second;
+}
+
+condition wait_of(const cluster& c, const job_record& job) {
+  auto& klass = c.queue().at(job.klass);
+  condition result;
+  if (!klass.blocked) {
+    result.message = "it is next to be looked at";
+    return result;
+  }
+  result.why = main_reason(klass.refusal);
+  if (result.why == reason::unknown_scheduler)
+    result.message = "no policy serves scheduler \"" + klass.policy
+                     + "\"; the job is left alone until one does";
+  else
+    result.message = sentence_of(klass.refusal);
+  return result;
+}
+
+condition condition_of(const cluster& c, const job_record& job, uint32_t index,
+                       timestamp now) {
+  auto* task = record_of(job, index);
+  if (task == nullptr)
+    return job.stopped ? condition{task_state::stopped, reason::stopped_by_user,
+                                   "stopped before it was placed"}
+                       : wait_of(c, job);
+  switch (task->state) {
+  case task_state::pending:
+    return waiting_task(c, job, *task, index, now);
+  case task_state::placed:
+  case task_state::starting:
+  case task_state::running:
+    return live_task(c, job, *task, index);
+  case task_state::succeeded:
+  case task_state::failed:
+  case task_state::stopped:
+  case task_state::lost:
+  case task_state::cached:
+    break;
+  }
+  return ended_task(job, *task, index);
+}
+
+uint32_t delayed(const job_record& job) {
+  auto waiting = job.in_state(task_state::pending);
+  auto ready = job.ready();
+  return waiting > ready ? waiting - ready : 0;
+}
+
+std::optional<timestamp> first_due(const job_record& job) {
+  auto left = delayed(job);
+  auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);
+  std::optional<timestamp> result;
+  for (size_t i = 0; i < most && left > 0; ++i)
+    if (auto due = job.tasks[i].not_before) {
+      result = std::min(result.value_or(due), due);
+      --left;
+    }
+  return result;
+}
+
+std::map<std::string, uint32_t>
+reasons_of(const cluster& c, const job_record& job) {
+  std::map<std::string, uint32_t> result;
+  auto add = [&](reason why, uint32_t tasks) {
+    if (why != reason::none && tasks > 0)
+      result[json::name_of(why)] += tasks;
+  };
+  add(reason::backoff, delayed(job));
+  if (auto ready = job.ready(); ready > 0)
+    add(wait_of(c, job).why, ready);
+  auto left = job.in_state(task_state::failed) + job.in_state(task_state::lost);
+  auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);
+  for (size_t i = 0; i < most && left > 0; ++i) {
+    auto& task = job.tasks[i];
+    if (task.state != task_state::failed && task.state != task_state::lost)
+      continue;
+    add(task.why, 1);
+    --left;
+  }
+  return result;
+}
+
+} // namespace troupe::runtime::views

@@ -1,0 +1,56 @@
+#pragma once
+
+/// How a task is, in a state, a reason and a sentence.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "messages/state.hpp"
+#include "messages/timestamp.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime::views {
+
+struct condition {
+  task_state state = task_state::pending;
+  reason why = reason::none;
+  std::string message;
+};
+
+/// One past the last index that `job` has a task for. Tasks beyond its count
+/// are on their way out.
+[[nodiscard]] uint32_t task_count(const job_record& job);
+
+/// The record of a task, null for a fresh one. REQUIRES: index below
+/// `task_count`.
+[[nodiscard]] const task_record*
+record_of(const job_record& job, uint32_t index);
+
+[[nodiscard]] task_state state_of(const job_record& job, uint32_t index);
+
+/// The spec that task `index` was placed with, or will be.
+[[nodiscard]] const job_spec& spec_of(const job_record& job, uint32_t index);
+
+/// Why tasks of `job` that could be placed now are not.
+[[nodiscard]] condition wait_of(const cluster& c, const job_record& job);
+
+[[nodiscard]] condition condition_of(const cluster& c, const job_record& job,
+                                     uint32_t index, timestamp now);
+
+/// Why tasks of `job` wait or have failed, and how many for each reason. Looks
+/// at no more than `counted_tasks_max` tasks.
+[[nodiscard]] std::map<std::string, uint32_t>
+reasons_of(const cluster& c, const job_record& job);
+inline constexpr uint32_t counted_tasks_max = 100'000;
+
+/// Pending tasks of `job` that may not be placed yet.
+[[nodiscard]] uint32_t delayed(const job_record& job);
+
+/// When the first of them may; nothing if it is not among the first
+/// `counted_tasks_max` tasks.
+[[nodiscard]] std::optional<timestamp> first_due(const job_record& job);
+
+} // namespace troupe::runtime::views

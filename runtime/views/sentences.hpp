@@ -1,0 +1,31 @@
+#pragma once
+
+/// Reasons and amounts in words, for people.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "messages/state.hpp"
+
+#include "runtime/placement/explain.hpp"
+
+namespace troupe::runtime::views {
+
+/// `1 node`, `2 nodes`.
+[[nodiscard]] std::string count_of(uint64_t n, std::string_view noun);
+
+/// Why something waits or has ended, when nothing more is known than `x`.
+[[nodiscard]] std::string sentence_of(reason x);
+
+/// `3 of 5 nodes lack cpu, 2 are cordoned`. Of an empty refusal nothing.
+[[nodiscard]] std::string sentence_of(const placement::refusal& x);
+
+/// The one reason that stands for `x`: what most nodes say.
+[[nodiscard]] reason main_reason(const placement::refusal& x);
+
+/// `8 s`, `2 min`: rounded up, for "starts again in".
+[[nodiscard]] std::string about(std::chrono::milliseconds x);
+
+} // namespace troupe::runtime::views

@@ -1,0 +1,51 @@
+#pragma once
+
+/// The answer to each question, one file for each thing.
+
+#include <boost/json/value.hpp>
+
+#include "messages/command.hpp"
+#include "messages/expected.hpp"
+#include "messages/query.hpp"
+#include "messages/timestamp.hpp"
+#include "messages/view.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/vitals.hpp"
+
+namespace troupe::runtime::views {
+
+/// What every answer is made from.
+struct present {
+  const runtime::cluster& cluster;
+  const runtime::vitals& vitals;
+  timestamp now;
+};
+
+using answered = expected<boost::json::value, refusal>;
+
+[[nodiscard]] answered answer_to(const present& p, const list_jobs& x);
+[[nodiscard]] answered answer_to(const present& p, const get_job& x);
+[[nodiscard]] answered answer_to(const present& p, const list_tasks& x);
+[[nodiscard]] answered answer_to(const present& p, const get_task& x);
+[[nodiscard]] answered answer_to(const present& p, const list_nodes& x);
+[[nodiscard]] answered answer_to(const present& p, const get_node& x);
+[[nodiscard]] answered answer_to(const present& p, const list_queue& x);
+[[nodiscard]] answered answer_to(const present& p, const list_gangs& x);
+[[nodiscard]] answered answer_to(const present& p, const get_cluster& x);
+[[nodiscard]] answered answer_to(const present& p, const list_policies& x);
+[[nodiscard]] answered answer_to(const present& p, const get_why& x);
+
+/// Amounts in units that people use: cores, bytes, devices.
+[[nodiscard]] amounts_view amounts_of(const resources& x);
+
+/// A reason as JSON; null if there is none, so that it is false in scripts.
+[[nodiscard]] boost::json::value reason_json(reason x);
+
+/// How many tasks `job` has in each state.
+[[nodiscard]] std::map<std::string, uint32_t> counts_of(const job_record& job);
+
+/// Why one node does not take tasks, or which waiting ones it refuses.
+[[nodiscard]] answered why_node(const present& p, const std::string& name);
+
+} // namespace troupe::runtime::views
