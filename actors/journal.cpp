@@ -34,6 +34,21 @@ caf::result<appended> append(runtime::journal& core, const append_events& x) {
   return failure(head.error().message);
 }
 
+caf::result<event_batch> read(const runtime::journal& core,
+                              const read_events& x) {
+  auto found = std::make_shared<std::vector<event>>();
+  // Facts that are gone are passed over: the client sees that by the versions.
+  auto from = std::max(x.since + 1, core.oldest_version());
+  auto ok = core.read(from, [&](uint64_t version, std::string_view line) {
+    if (auto y = read_line(version, line))
+      found->push_back(std::move(*y));
+    return found->size() < x.count_max;
+  });
+  if (!ok)
+    return failure(ok.error().message);
+  return event_batch{std::move(found)};
+}
+
 /// Folds the journal once more instead of stopping the scheduler for as long as
 /// a large state takes to write.
 void snapshot(journal_state& state) {
@@ -65,6 +80,7 @@ journal(journal_actor::stateful_pointer<journal_state> self,
       return loaded_cluster{std::move(read->state), state.core->cluster_id()};
     },
     [&state](const append_events& x) { return append(*state.core, x); },
+    [&state](const read_events& x) { return read(*state.core, x); },
     [self, &state, options](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
       if (state.core->version() - state.snapshot_version

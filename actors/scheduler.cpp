@@ -169,6 +169,12 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
       });
       return promise;
     },
+    [this](list_node_names) {
+      node_names result;
+      for (auto& [name, node] : core->nodes())
+        result.names.push_back(name);
+      return result;
+    },
     [this](const heartbeat& x) {
       if (core->find_node(x.node) == nullptr)
         return;

@@ -156,6 +156,8 @@ struct submitted_job {
 struct outcome {
   /// Of the journal, once all that followed is in it.
   version_number version = 0;
+  /// Of the leader that decided.
+  version_number term = 0;
   std::vector<submitted_job> jobs;
   bool operator==(const outcome&) const = default;
 };

@@ -84,6 +84,13 @@ struct list_work {
   std::string node;
 };
 
+/// Asks for the names of all nodes that have joined.
+struct list_node_names {};
+
+struct node_names {
+  std::vector<std::string> names;
+};
+
 /// Work for nodes, as facts brought it about.
 struct assigned_work {
   std::string node;
@@ -112,6 +119,12 @@ struct load_cluster {};
 struct loaded_cluster {
   std::shared_ptr<runtime::cluster> state;
   std::string cluster_id;
+};
+
+/// Asks the journal for facts after `since`, at most `count_max`.
+struct read_events {
+  version_number since = 0;
+  uint32_t count_max = 4'096;
 };
 
 /// Adds facts to the journal. Fails with `caf::sec::runtime_error` and a sentence
@@ -242,6 +255,8 @@ using scheduler_actor = caf::typed_actor<
   caf::replies_to<run_query>::with<query_answer>,
   // Lists the open work of a node.
   caf::replies_to<list_work>::with<work_batch>,
+  // Lists the nodes, for NODES to watch after a restart.
+  caf::replies_to<list_node_names>::with<node_names>,
   // Notes what a machine and its tasks use.
   caf::reacts_to<heartbeat>,
   // INTERNAL: lets time pass.
@@ -254,6 +269,8 @@ using journal_actor = caf::typed_actor<
   // Folds everything that is durable.
   caf::replies_to<load_cluster>::with<loaded_cluster>,
   caf::replies_to<append_events>::with<appended>,
+  // Reads facts that WATCH no longer holds.
+  caf::replies_to<read_events>::with<event_batch>,
   // INTERNAL: writes a snapshot if enough has happened since the last.
   caf::reacts_to<atom::tick>>;
 
@@ -267,7 +284,9 @@ using watch_actor = caf::typed_actor<
   // patience has run out.
   caf::replies_to<await_version>::with<version_number>,
   // INTERNAL: lets time pass.
-  caf::reacts_to<atom::tick>>;
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: a slow client has room again, or a stream has ended.
+  caf::reacts_to<atom::flush>>;
 
 // -- the machine -------------------------------------------------------------
 
@@ -294,6 +313,19 @@ using driver_actor = caf::typed_actor<
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: hears from its engine.
   caf::reacts_to<run_event>>;
+
+/// Asks an agent for every allocation that it knows.
+struct list_inventory {};
+
+struct inventory {
+  std::vector<task_report> allocations;
+};
+
+/// Serves `session` from now on, unless the agent knows a newer term.
+struct attach_session {
+  session_actor session;
+  version_number term = 0;
+};
 
 /// AGENT: everything a machine does for the cluster.
 using agent_actor = caf::typed_actor<
@@ -359,3 +391,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::allocation_id)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::task_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::attach_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_inventory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::inventory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_node_names)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_names)

@@ -49,8 +49,10 @@ expected<outcome, refusal> cluster::decide(const command& x, timestamp now) {
   now_ = std::max(now_, now);
   auto result = std::visit([this](const auto& y) { return on(y); }, x);
   settle();
-  if (result)
+  if (result) {
     result->version = version_;
+    result->term = term_;
+  }
   return result;
 }
 

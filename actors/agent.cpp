@@ -1,0 +1,287 @@
+#include "actors/agent.hpp"
+
+#include "messages/json.hpp"
+
+#include "runtime/log.hpp"
+
+#include "actors/task.hpp"
+
+namespace troupe {
+
+namespace {
+
+namespace log = runtime::log;
+
+task_report report_of(const work_item& x, task_state state) {
+  task_report result;
+  result.task = x.task;
+  result.attempt = x.attempt;
+  result.allocation = x.allocation;
+  result.state = state;
+  return result;
+}
+
+} // namespace
+
+// -- beginning ---------------------------------------------------------------
+
+void agent_state::adopt_all() {
+  if (!store)
+    return;
+  std::vector<std::string> damaged;
+  std::map<driver_kind, std::vector<runtime::agent_store::entry>> by_driver;
+  for (auto& x : store->load(damaged)) {
+    core.adopt(x.item, report_of(x.item, x.started ? task_state::running
+                                                   : task_state::starting));
+    by_driver[x.item.spec->driver].push_back(std::move(x));
+  }
+  for (auto& file : damaged)
+    log::warn("agent: {} cannot be read and is left alone", file);
+  adopting = by_driver.size();
+  for (auto& [kind, entries] : by_driver)
+    adopt_from(kind, std::move(entries));
+}
+
+void agent_state::adopt_from(
+  driver_kind kind, std::vector<runtime::agent_store::entry> entries) {
+  auto driver = options.drivers.find(kind);
+  if (driver == options.drivers.end()) {
+    for (auto& x : entries) {
+      auto gone = report_of(x.item, task_state::lost);
+      gone.why = reason::driver_error;
+      gone.message = "the driver " + json::name_of(kind)
+                     + " is not there any more";
+      core.note(std::move(gone));
+    }
+    return adopted();
+  }
+  self->request(driver->second, options.adopt_timeout, adopt_runs{})
+    .then(
+      [this, entries](const adopted_runs& x) {
+        std::set<allocation_id> found;
+        for (auto& run : x.runs)
+          found.insert(run.allocation);
+        for (auto& y : entries) {
+          // A driver that cannot tell now has it, until it says otherwise.
+          auto here = found.contains(y.item.allocation)
+                      || (!x.error.empty() && y.started);
+          if (here || !y.started) {
+            start(y.item, here);
+          } else {
+            auto gone = report_of(y.item, task_state::lost);
+            gone.why = reason::node_lost;
+            gone.message = "it was gone when troupe came back on its node";
+            core.note(std::move(gone));
+          }
+        }
+        adopted();
+      },
+      [this, entries](const caf::error& x) {
+        log::warn("agent: a driver does not answer: {}",
+                  self->system().render(x));
+        for (auto& y : entries)
+          start(y.item, y.started);
+        adopted();
+      });
+}
+
+void agent_state::adopted() {
+  if (--adopting > 0)
+    return;
+  for (auto& promise : awaiting_inventory)
+    promise.deliver(inventory{core.join()});
+  awaiting_inventory.clear();
+}
+
+// -- work --------------------------------------------------------------------
+
+void agent_state::take(const work_batch& x) {
+  if (x.items.empty())
+    return;
+  auto steps = core.take(x.items);
+  for (auto& item : steps.start) {
+    if (store)
+      if (auto ok = store->accept(item); !ok) {
+        auto refused = report_of(item, task_state::failed);
+        refused.why = reason::driver_error;
+        refused.message = ok.error();
+        note(std::move(refused));
+        continue;
+      }
+    start(item, false);
+  }
+  for (auto allocation : steps.stop)
+    if (auto at = tasks.find(allocation); at != tasks.end())
+      self->send(at->second.actor, stop_run{allocation});
+  for (auto allocation : steps.forget) {
+    if (auto driver = driver_of(allocation))
+      self->send(driver, forget_run{allocation});
+    tasks.erase(allocation);
+    if (store)
+      store->forget(allocation);
+  }
+  if (session)
+    self->send(session, work_taken{x.items.back().sequence});
+  flush();
+}
+
+void agent_state::start(const work_item& item, bool is_adopted) {
+  auto driver = item.spec ? options.drivers.find(item.spec->driver)
+                          : options.drivers.end();
+  if (driver == options.drivers.end()) {
+    auto refused = report_of(item, task_state::failed);
+    refused.why = reason::driver_error;
+    refused.message = "node " + options.node + " has no driver for it";
+    return note(std::move(refused));
+  }
+  auto& mine = tasks[item.allocation];
+  mine.driver = driver->first;
+  mine.actor = self->spawn(task, item,
+                           is_adopted ? task_origin::adopted
+                                      : task_origin::fresh,
+                           agent_actor{self}, driver->second);
+  allocation_of[mine.actor.address()] = item.allocation;
+  self->monitor(mine.actor);
+}
+
+driver_actor agent_state::driver_of(allocation_id x) const {
+  auto at = tasks.find(x);
+  if (at == tasks.end())
+    return {};
+  auto driver = options.drivers.find(at->second.driver);
+  return driver == options.drivers.end() ? driver_actor{} : driver->second;
+}
+
+/// A task that has ended leaves in order. One that failed is started again: its
+/// run goes on meanwhile.
+void agent_state::hear_down(const caf::down_msg& x) {
+  if (session && session.address() == x.source) {
+    session = nullptr;
+    return;
+  }
+  auto at = allocation_of.find(x.source);
+  if (at == allocation_of.end())
+    return;
+  auto allocation = at->second;
+  allocation_of.erase(at);
+  auto task = tasks.find(allocation);
+  auto* item = core.find(allocation);
+  if (!x.reason || x.reason == caf::exit_reason::user_shutdown
+      || task == tasks.end() || item == nullptr)
+    return;
+  log::error("task {} attempt {}: its actor failed: {}", to_string(item->task),
+             item->attempt, self->system().render(x.reason));
+  if (++task->second.restarts <= options.task_restarts_max)
+    return start(work_item{*item}, true);
+  auto failed = report_of(*item, task_state::failed);
+  failed.why = reason::driver_error;
+  failed.message = "its actor failed too often";
+  note(std::move(failed));
+}
+
+void agent_state::note(task_report x) {
+  if (store && x.state == task_state::running)
+    store->mark_started(x.allocation);
+  core.note(std::move(x));
+  // Reports that come in one go leave in one message.
+  if (!flushing) {
+    flushing = true;
+    self->send(self, atom::flush_v);
+  }
+}
+
+void agent_state::flush() {
+  if (!session)
+    return;
+  for (auto reports = core.reports_to_send(); !reports.empty();
+       reports = core.reports_to_send())
+    self->send(session, report_batch{std::move(reports)});
+}
+
+agent_actor::behavior_type agent_state::make_behavior() {
+  self->set_down_handler([this](const caf::down_msg& x) { hear_down(x); });
+  return {
+    [this](const attach_session& x) {
+      if (x.term < term) {
+        log::warn("agent: refused a session of term {}, the leader's is {}",
+                  x.term, term);
+        self->send_exit(x.session, caf::exit_reason::user_shutdown);
+        return;
+      }
+      if (session && session != x.session) {
+        self->demonitor(session);
+        self->send_exit(session, caf::exit_reason::user_shutdown);
+      }
+      term = x.term;
+      session = x.session;
+      self->monitor(session);
+      flush();
+    },
+    [this](const work_batch& x) { take(x); },
+    [this](const reports_taken& x) {
+      core.acknowledge(x.sequence);
+      flush();
+    },
+    [this](task_report& x) { note(std::move(x)); },
+    [this](list_inventory) -> caf::result<inventory> {
+      auto promise = self->make_response_promise<inventory>();
+      if (adopting == 0)
+        promise.deliver(inventory{core.join()});
+      else
+        awaiting_inventory.push_back(promise);
+      return promise;
+    },
+    [this](measure_runs) -> caf::result<measured_runs> {
+      auto promise = self->make_response_promise<measured_runs>();
+      auto all = std::make_shared<measured_runs>();
+      auto open = std::make_shared<size_t>(options.drivers.size());
+      auto one_done = [promise, all, open]() mutable {
+        if (--*open == 0)
+          promise.deliver(std::move(*all));
+      };
+      for (auto& [kind, driver] : options.drivers)
+        self->request(driver, options.measure_timeout, measure_runs{})
+          .then(
+            [all, one_done](measured_runs& x) mutable {
+              all->tasks.insert(all->tasks.end(), x.tasks.begin(),
+                                x.tasks.end());
+              one_done();
+            },
+            [one_done](const caf::error&) mutable { one_done(); });
+      if (options.drivers.empty())
+        promise.deliver(measured_runs{});
+      return promise;
+    },
+    [this](const read_log& x) -> caf::result<log_chunk> {
+      if (auto driver = driver_of(x.allocation))
+        return self->delegate(driver, x);
+      // Ended and acknowledged: whichever driver still has its output.
+      for (auto& [kind, driver] : options.drivers)
+        if (kind == driver_kind::process)
+          return self->delegate(driver, x);
+      return log_chunk{"its output is not here any more"};
+    },
+    [this](const exec_command& x) -> caf::result<exec_result> {
+      if (auto driver = driver_of(x.allocation))
+        return self->delegate(driver, x);
+      return exec_result{"it does not run here"};
+    },
+    [this](atom::flush) {
+      flushing = false;
+      flush();
+    },
+  };
+}
+
+agent_actor::behavior_type
+agent(agent_actor::stateful_pointer<agent_state> self, agent_options options,
+      std::optional<runtime::agent_store> store) {
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.store = std::move(store);
+  auto result = state.make_behavior();
+  state.adopt_all();
+  return result;
+}
+
+} // namespace troupe

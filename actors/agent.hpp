@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/agent.hpp"
+#include "runtime/agent_store.hpp"
+
+namespace troupe {
+
+struct agent_options {
+  std::string node;
+  /// By name of the driver.
+  std::map<driver_kind, driver_actor> drivers;
+  /// How long a driver may take to list what it finds at the start.
+  std::chrono::milliseconds adopt_timeout{10'000};
+  std::chrono::milliseconds measure_timeout{2'000};
+  /// Times that the actor of one task is started again after a failure.
+  uint32_t task_restarts_max = 3;
+};
+
+/// State of AGENT.
+struct agent_state {
+  static inline const char* name = "agent";
+
+  explicit agent_state(agent_actor::pointer self) : self(self) {}
+
+  agent_actor::behavior_type make_behavior();
+
+  // -- beginning: what earlier lives of the process left
+  void adopt_all();
+  void adopt_from(driver_kind kind, std::vector<runtime::agent_store::entry>);
+  void adopted();
+
+  void take(const work_batch& x);
+  void start(const work_item& item, bool adopted);
+  void note(task_report x);
+  void flush();
+  void hear_down(const caf::down_msg& x);
+  [[nodiscard]] driver_actor driver_of(allocation_id x) const;
+  [[nodiscard]] measured_runs usage() const;
+
+  agent_actor::pointer self;
+  agent_options options;
+  runtime::agent core;
+  std::optional<runtime::agent_store> store;
+  session_actor session;
+  version_number term = 0;
+  bool flushing = false;
+  /// Drivers that have not yet listed what they found.
+  size_t adopting = 0;
+  std::vector<caf::typed_response_promise<inventory>> awaiting_inventory;
+  struct running_task {
+    task_actor actor;
+    driver_kind driver = driver_kind::process;
+    uint32_t restarts = 0;
+  };
+  std::map<allocation_id, running_task> tasks;
+  std::map<caf::actor_addr, allocation_id> allocation_of;
+};
+
+/// AGENT. With a `store` it goes on with what an earlier process began.
+agent_actor::behavior_type
+agent(agent_actor::stateful_pointer<agent_state> self, agent_options options,
+      std::optional<runtime::agent_store> store);
+
+} // namespace troupe

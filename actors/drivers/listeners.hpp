@@ -1,0 +1,61 @@
+#pragma once
+
+#include <map>
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+namespace troupe {
+
+/// The tasks that a driver tells how their runs go. The last event of each run
+/// is kept until the run is forgotten, for tasks that come back.
+class run_listeners {
+public:
+  explicit run_listeners(driver_actor::pointer self) : self_(self) {}
+
+  void follow(allocation_id run, task_actor task) {
+    auto& x = runs_[run];
+    x.task = std::move(task);
+    if (x.last)
+      self_->send(x.task, *x.last);
+  }
+
+  void tell(const run_event& x) {
+    auto& run = runs_[x.allocation];
+    run.last = x;
+    if (run.task)
+      self_->send(run.task, x);
+  }
+
+  void forget(allocation_id run) { runs_.erase(run); }
+
+  [[nodiscard]] bool has_ended(allocation_id run) const {
+    auto at = runs_.find(run);
+    return at != runs_.end() && at->second.last
+           && at->second.last->phase == run_phase::ended;
+  }
+
+  [[nodiscard]] bool knows(allocation_id run) const {
+    return runs_.contains(run);
+  }
+
+  /// Runs that have begun and not ended.
+  [[nodiscard]] std::vector<allocation_id> live() const {
+    std::vector<allocation_id> result;
+    for (auto& [id, run] : runs_)
+      if (run.last && run.last->phase == run_phase::started)
+        result.push_back(id);
+    return result;
+  }
+
+private:
+  struct entry {
+    task_actor task;
+    std::optional<run_event> last;
+  };
+  driver_actor::pointer self_;
+  std::map<allocation_id, entry> runs_;
+};
+
+} // namespace troupe

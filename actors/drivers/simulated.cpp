@@ -1,0 +1,79 @@
+#include "actors/drivers/simulated.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// Exit code of a process that SIGTERM ended.
+constexpr int32_t terminated = 143;
+
+run_event ended(allocation_id run, int32_t exit_code, timestamp at) {
+  run_event result;
+  result.allocation = run;
+  result.phase = run_phase::ended;
+  result.at = at;
+  result.exit_code = exit_code;
+  result.state = exit_code == 0 ? task_state::succeeded : task_state::failed;
+  if (exit_code != 0) {
+    result.why = reason::exit_code;
+    result.message = "exit code " + std::to_string(exit_code);
+  }
+  return result;
+}
+
+} // namespace
+
+driver_actor::behavior_type simulated_driver_state::make_behavior() {
+  auto now = [this] { return wall.at(self->clock().now()); };
+  return {
+    [this, now](const start_run& x, task_actor& task) {
+      auto id = x.item.allocation;
+      auto known = listeners.knows(id);
+      listeners.follow(id, std::move(task));
+      if (known)
+        return;
+      run_event started;
+      started.allocation = id;
+      started.phase = run_phase::started;
+      started.at = now();
+      listeners.tell(started);
+      auto& rule = x.item.spec->simulate;
+      auto end = ended(id, rule.exit_code, now() + rule.duration);
+      // A service goes on until it is stopped.
+      if (rule.duration.count() > 0)
+        self->delayed_send(self, rule.duration, std::move(end));
+      else if (x.item.spec->kind == job_kind::batch)
+        self->send(self, std::move(end));
+    },
+    [this](adopt_runs, allocation_id run, task_actor& task) {
+      listeners.follow(run, std::move(task));
+    },
+    [this, now](const stop_run& x) {
+      if (listeners.knows(x.allocation))
+        self->send(self, ended(x.allocation, terminated, now()));
+    },
+    [this](const forget_run& x) { listeners.forget(x.allocation); },
+    [](adopt_runs) { return adopted_runs{}; },
+    [](measure_runs) { return measured_runs{}; },
+    [](const read_log&) {
+      log_chunk result;
+      result.ended = true;
+      return result;
+    },
+    [](const exec_command&) {
+      return exec_result{"a simulated task runs nothing"};
+    },
+    [this](const run_event& x) {
+      // The first end counts.
+      if (listeners.knows(x.allocation) && !listeners.has_ended(x.allocation))
+        listeners.tell(x);
+    },
+  };
+}
+
+driver_actor::behavior_type simulated_driver(
+  driver_actor::stateful_pointer<simulated_driver_state> self) {
+  return self->state.make_behavior();
+}
+
+} // namespace troupe

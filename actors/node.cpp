@@ -1,0 +1,261 @@
+#include "actors/node.hpp"
+
+#include <caf/io/middleman.hpp>
+
+#include "runtime/log.hpp"
+
+namespace troupe {
+
+namespace {
+
+namespace log = runtime::log;
+
+/// How long the scheduler may take for a command, a full disk included.
+constexpr auto command_timeout = std::chrono::minutes{10};
+
+} // namespace
+
+void node_actor_state::report(std::optional<troupe::node_state> change) {
+  if (!change)
+    return;
+  log::info("node {}: {}", node,
+            *change == node_state::ready ? "it is back" : "it is silent");
+  self
+    ->request(scheduler, command_timeout,
+              run_command{change_node_health{node, *change}})
+    .then([](const command_answer&) {},
+          [this](const caf::error& x) {
+            log::error("node {}: {}", node, self->system().render(x));
+          });
+  // A machine that comes back after this joins as a new node.
+  if (*change == node_state::removed)
+    self->quit(caf::exit_reason::user_shutdown);
+}
+
+// -- connections -------------------------------------------------------------
+
+void node_actor_state::disconnect() {
+  ++connection;
+  if (session) {
+    self->demonitor(session);
+    self->send_exit(session, caf::exit_reason::user_shutdown);
+    session = nullptr;
+  }
+  work.clear();
+}
+
+/// Ends, since the node was removed: the machine joins anew when it notices.
+void node_actor_state::leave(const refusal& why) {
+  log::warn("node {}: {}", node, why.detail);
+  disconnect();
+  self->quit(caf::exit_reason::user_shutdown);
+}
+
+void node_actor_state::welcome(
+  const node_hello& hello, const caf::strong_actor_ptr& machine,
+  caf::typed_response_promise<node_welcome> promise) {
+  // A second hello means that the connection before is dead, whatever the
+  // network says. A worker that speaks HTTP has none.
+  if (machine)
+    disconnect();
+  report(core->beat(self->clock().now()));
+  join_node command{hello.profile, std::nullopt};
+  if (machine)
+    command.inventory = hello.inventory;
+  self->request(scheduler, command_timeout, run_command{std::move(command)})
+    .then(
+      [this, machine, promise,
+       mine = connection](const command_answer& x) mutable {
+        if (mine != connection)
+          return promise.deliver(node_welcome{"joined again meanwhile"});
+        if (x.refused)
+          return promise.deliver(
+            node_welcome{x.refused->detail,
+                         x.refused->kind == refusal_kind::unavailable});
+        if (!machine)
+          return promise.deliver(node_welcome{});
+        spawn_session(x.done.term, machine, promise);
+      },
+      [this, promise](const caf::error& x) mutable {
+        promise.deliver(node_welcome{self->system().render(x)});
+      });
+}
+
+void node_actor_state::spawn_session(
+  version_number term, const caf::strong_actor_ptr& machine,
+  caf::typed_response_promise<node_welcome> promise) {
+  auto me = caf::actor_cast<caf::strong_actor_ptr>(self);
+  if (machine->node() == self->system().node()) {
+    auto made = troupe::spawn_session(self->system(), *options.local_agents,
+                                      node, term, me);
+    if (!made)
+      return promise.deliver(node_welcome{"its agent is not there"});
+    return connect(std::move(made), term, std::move(promise));
+  }
+  self
+    ->request(self->system().middleman().actor_handle(),
+              options.request_timeout, caf::spawn_atom_v, machine->node(),
+              std::string{session_factory},
+              caf::make_message(node, term, me),
+              self->system().message_types<session_actor>())
+    .then(
+      [this, term, promise,
+       mine = connection](caf::strong_actor_ptr& made) mutable {
+        if (!made || mine != connection)
+          return promise.deliver(node_welcome{"the session did not begin"});
+        connect(caf::actor_cast<session_actor>(made), term,
+                std::move(promise));
+      },
+      [this, promise](const caf::error& x) mutable {
+        promise.deliver(node_welcome{"the session could not be spawned: "
+                                     + self->system().render(x)});
+      });
+}
+
+void node_actor_state::connect(
+  session_actor to, version_number term,
+  caf::typed_response_promise<node_welcome> promise) {
+  session = std::move(to);
+  self->monitor(session);
+  log::info("node {}: joined", node);
+  // All that is open, whatever was sent to earlier sessions.
+  self->request(scheduler, command_timeout, list_work{node})
+    .then(
+      [this, mine = connection](work_batch& x) {
+        if (mine != connection)
+          return;
+        for (auto& item : x.items)
+          work.push(std::move(item));
+        send_work();
+      },
+      [this](const caf::error& x) {
+        log::error("node {}: {}", node, self->system().render(x));
+      });
+  promise.deliver(node_welcome{{}, true, term, options.cluster_id,
+                               options.heartbeat_interval});
+}
+
+// -- work --------------------------------------------------------------------
+
+void node_actor_state::send_work() {
+  if (!session)
+    return answer_polls();
+  for (auto items = work.take(options.batch_items_max); !items.empty();
+       items = work.take(options.batch_items_max))
+    self->send(session, work_batch{std::move(items)});
+}
+
+void node_actor_state::answer_polls() {
+  auto now = self->clock().now();
+  auto open = work.open(options.batch_items_max);
+  std::erase_if(polls, [&](poll& x) {
+    if (open.empty() && now < x.until)
+      return false;
+    x.promise.deliver(work_batch{open});
+    return true;
+  });
+}
+
+node_actor::behavior_type node_actor_state::make_behavior() {
+  self->delayed_send(self, options.tick_interval, atom::tick_v);
+  self->set_down_handler([this](const caf::down_msg& x) {
+    if (!session || session.address() != x.source)
+      return;
+    log::info("node {}: connection lost", node);
+    session = nullptr;
+    disconnect();
+  });
+  return {
+    [this](const node_hello& x, const caf::strong_actor_ptr& machine)
+      -> caf::result<node_welcome> {
+      auto promise = self->make_response_promise<node_welcome>();
+      welcome(x, machine, promise);
+      return promise;
+    },
+    [this](heartbeat& x) {
+      report(core->beat(self->clock().now()));
+      self->send(scheduler, std::move(x));
+    },
+    [this](const work_taken& x) {
+      work.acknowledge(x.sequence);
+      send_work();
+    },
+    [this](report_batch& x) {
+      if (x.reports.empty())
+        return;
+      auto last = x.reports.back().sequence;
+      self
+        ->request(scheduler, command_timeout,
+                  run_command{take_reports{node, std::move(x.reports)}})
+        .then(
+          [this, last, mine = connection](const command_answer& y) {
+            if (y.refused)
+              return leave(*y.refused);
+            if (session && mine == connection)
+              self->send(session, reports_taken{last});
+          },
+          [this](const caf::error& y) {
+            log::error("node {}: {}", node, self->system().render(y));
+          });
+    },
+    [this](assigned_work& x) {
+      for (auto& item : x.items)
+        work.push(std::move(item));
+      send_work();
+    },
+    [this](const poll_work& x) -> caf::result<work_batch> {
+      auto promise = self->make_response_promise<work_batch>();
+      polls.push_back({self->clock().now() + x.patience, promise});
+      answer_polls();
+      return promise;
+    },
+    [this](post_reports& x) -> caf::result<reports_taken> {
+      work.acknowledge(x.acknowledged);
+      auto promise = self->make_response_promise<reports_taken>();
+      auto last = x.batch.reports.empty() ? 0
+                                          : x.batch.reports.back().sequence;
+      self
+        ->request(scheduler, command_timeout,
+                  run_command{take_reports{node, std::move(x.batch.reports)}})
+        .then(
+          [this, promise, last](const command_answer& y) mutable {
+            promise.deliver(reports_taken{y.refused ? 0 : last});
+            if (y.refused)
+              leave(*y.refused);
+          },
+              [promise](caf::error& y) mutable {
+                promise.deliver(std::move(y));
+              });
+      return promise;
+    },
+    [this](const forward_read_log& x) -> caf::result<log_chunk> {
+      if (!session)
+        return log_chunk{"node " + node + " is not connected now"};
+      return self->delegate(session, x.what);
+    },
+    [this](const forward_exec& x) -> caf::result<exec_result> {
+      if (!session)
+        return exec_result{"node " + node + " is not connected now"};
+      return self->delegate(session, x.what);
+    },
+    [this](atom::tick) {
+      self->delayed_send(self, options.tick_interval, atom::tick_v);
+      report(core->tick(self->clock().now()));
+      answer_polls();
+    },
+  };
+}
+
+node_actor::behavior_type
+node(node_actor::stateful_pointer<node_actor_state> self, std::string name,
+     node_actor_options options, scheduler_actor scheduler) {
+  auto& state = self->state;
+  state.node = std::move(name);
+  state.options = std::move(options);
+  state.work = runtime::outbox<work_item>{state.options.window};
+  state.scheduler = std::move(scheduler);
+  state.core.emplace(state.options.health, self->clock().now());
+  return state.make_behavior();
+}
+
+} // namespace troupe

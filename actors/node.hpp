@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/node.hpp"
+#include "runtime/outbox.hpp"
+
+#include "actors/session.hpp"
+
+namespace troupe {
+
+struct node_actor_options {
+  runtime::node_options health;
+  std::chrono::milliseconds heartbeat_interval{10'000};
+  std::chrono::milliseconds tick_interval{1'000};
+  /// How long a machine may take to spawn a session or to answer.
+  std::chrono::milliseconds request_timeout{10'000};
+  /// Work in one message: below 256 kB with usual jobs.
+  size_t batch_items_max = 64;
+  /// Work on its way and not acknowledged.
+  size_t window = 512;
+  std::string cluster_id;
+  /// Agents of this process, which need no remote spawning.
+  std::shared_ptr<agent_directory> local_agents;
+};
+
+/// State of NODE.
+struct node_actor_state {
+  static inline const char* name = "node";
+
+  explicit node_actor_state(node_actor::pointer self)
+    : self(self), work(node_actor_options{}.window) {}
+
+  node_actor::behavior_type make_behavior();
+
+  void welcome(const node_hello& hello, const caf::strong_actor_ptr& machine,
+               caf::typed_response_promise<node_welcome> promise);
+  void spawn_session(version_number term, const caf::strong_actor_ptr& machine,
+                     caf::typed_response_promise<node_welcome> promise);
+  void connect(session_actor to, version_number term,
+               caf::typed_response_promise<node_welcome> promise);
+  void disconnect();
+  void leave(const refusal& why);
+  void send_work();
+  void answer_polls();
+  void report(std::optional<troupe::node_state> change);
+
+  node_actor::pointer self;
+  std::string node;
+  node_actor_options options;
+  scheduler_actor scheduler;
+  std::optional<runtime::node> core;
+  runtime::outbox<work_item> work;
+  session_actor session;
+  /// Counts connections: late answers of an earlier one are told by it.
+  uint64_t connection = 0;
+  struct poll {
+    std::chrono::steady_clock::time_point until;
+    caf::typed_response_promise<work_batch> promise;
+  };
+  std::vector<poll> polls;
+};
+
+/// NODE for the machine `name`. What it hears goes to `scheduler`.
+node_actor::behavior_type
+node(node_actor::stateful_pointer<node_actor_state> self, std::string name,
+     node_actor_options options, scheduler_actor scheduler);
+
+} // namespace troupe
