@@ -1,5 +1,6 @@
 #include <csignal>
 #include <fstream>
+#include <iostream>
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -44,6 +45,7 @@ bool has_line(const std::string& path) {
 pid_t fork_agent(const std::function<void()>& body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
+  std::cout.flush();
   auto pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {

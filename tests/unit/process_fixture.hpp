@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -81,6 +82,20 @@ public:
                                *spawner_);
     REQUIRE(opened);
     engine_ = std::move(*opened);
+  }
+
+  test_agent(const test_agent&) = delete;
+  test_agent& operator=(const test_agent&) = delete;
+
+  /// Tasks outlive agents, but not tests.
+  ~test_agent() {
+    auto lock = std::unique_lock{mutex_};
+    for (auto& [id, pid] : started_)
+      engine_->kill(id);
+    changed_.wait_for(lock, deadline, [&] {
+      return std::all_of(started_.begin(), started_.end(),
+                         [&](auto& x) { return exits_.contains(x.first); });
+    });
   }
 
   engine* operator->() { return engine_.get(); }

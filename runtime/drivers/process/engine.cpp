@@ -90,6 +90,27 @@ wall_time modified_at(const std::string& path) {
   return wall_time{std::chrono::seconds{status.st_mtim.tv_sec}};
 }
 
+constexpr auto removed_suffix = std::string_view{".removed"};
+
+// Without its claim, a run would look like one that never began. So it goes as
+// a whole, under a name that is no run's; the rest can wait for the next agent.
+void remove_run(const std::string& path) {
+  auto away = path + std::string{removed_suffix};
+  auto error = std::error_code{};
+  if (std::rename(path.c_str(), away.c_str()) == 0)
+    fs::remove_all(away, error);
+}
+
+void remove_leftovers(const std::string& runs) {
+  auto error = std::error_code{};
+  for (auto i = fs::directory_iterator{runs, error};
+       !error && i != fs::directory_iterator{}; i.increment(error)) {
+    auto ignored = std::error_code{};
+    if (i->path().native().ends_with(removed_suffix))
+      fs::remove_all(i->path(), ignored);
+  }
+}
+
 /// The numbers among the names in a directory.
 std::vector<uint64_t> numbers_in(const std::string& path) {
   auto result = std::vector<uint64_t>{};
@@ -141,6 +162,7 @@ engine::open(engine_options options, spawner& spawner) {
   if (error || ::chmod(runs.c_str(), 0711) != 0)
     return make_unexpected("cannot make " + runs + ": "
                            + (error ? error.message() : std::strerror(errno)));
+  remove_leftovers(runs);
   auto channel = spawner.connect();
   if (!channel)
     return make_unexpected(channel.error());
@@ -591,10 +613,8 @@ void engine::remove_expired() {
     auto lock = std::lock_guard{mutex_};
     expired = ended_.take_expired(wall_now());
   }
-  for (auto allocation : expired) {
-    auto error = std::error_code{};
-    fs::remove_all(dir(allocation).path(), error);
-  }
+  for (auto allocation : expired)
+    remove_run(dir(allocation).path());
 }
 
 // -- small parts --------------------------------------------------------------

@@ -122,8 +122,9 @@ expected<void, std::string> run_dir::write_state(const run_state& state) const {
   return write_file(file("state"), text, durability::process);
 }
 
-expected<void, std::string> run_dir::write_exit(const run_exit& exit) const {
-  return write_file(file("exit"), to_json(exit), durability::power_cut);
+expected<void, std::string>
+run_dir::write_exit(const run_exit& exit, durability wanted) const {
+  return write_file(file("exit"), to_json(exit), wanted);
 }
 
 expected<void, std::string> run_dir::write_acknowledged() const {

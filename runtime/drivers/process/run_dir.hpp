@@ -25,9 +25,6 @@ namespace troupe::runtime::process {
 
 enum class log_stream { out, err };
 
-/// What survives: the end of this program, or also a power cut.
-enum class durability { process, power_cut };
-
 /// What the runner writes once the command runs.
 struct run_state {
   process_identity runner;
@@ -48,7 +45,9 @@ public:
   /// Errors of all writers: a sentence with the file and the system's reason.
   expected<void, std::string> write_spec(const run_spec& spec) const;
   expected<void, std::string> write_state(const run_state& state) const;
-  expected<void, std::string> write_exit(const run_exit& exit) const;
+  expected<void, std::string>
+  write_exit(const run_exit& exit,
+             durability wanted = durability::process) const;
   expected<void, std::string> write_acknowledged() const;
 
   /// Makes `owner` the only one who may run this, for ever. The lock lives as

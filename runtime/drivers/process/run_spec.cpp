@@ -1,5 +1,7 @@
 #include "runtime/drivers/process/run_spec.hpp"
 
+#include <algorithm>
+
 #include "runtime/drivers/process/lenient_json.hpp"
 
 namespace troupe::runtime::process {
@@ -95,6 +97,7 @@ std::string to_json(const run_spec& x) {
     {"logFilesPerStream", x.logs.files_per_stream},
     {"stopSignal", x.stop_signal},
     {"stopGraceMs", x.stop_grace.count()},
+    {"syncEnding", x.ending_survives == durability::power_cut},
     {"controlGroup", x.control_group},
   });
 }
@@ -122,6 +125,9 @@ expected<run_spec, std::string> run_spec_from_json(std::string_view text) {
   x.stop_signal = number_or(*from, "stopSignal", x.stop_signal);
   x.stop_grace = std::chrono::milliseconds{
     number_or<int64_t>(*from, "stopGraceMs", x.stop_grace.count())};
+  x.ending_survives = flag_or(*from, "syncEnding", false)
+                        ? durability::power_cut
+                        : durability::process;
   x.control_group = text_or(*from, "controlGroup", x.control_group);
   return x;
 }
@@ -147,7 +153,11 @@ expected<run_exit, std::string> run_exit_from_json(std::string_view text) {
     return make_unexpected(from.error());
   auto x = run_exit{};
   x.ending = ending_named(text_or(*from, "ending", "lost"));
-  x.code = number_or(*from, "code", x.code);
+  // No code, no success.
+  x.code = number_or(*from, "code", -1);
+  if (x.code < 0)
+    x.ending = run_ending::lost;
+  x.code = std::max(x.code, 0);
   x.out_of_memory = flag_or(*from, "outOfMemory", false);
   x.message = text_or(*from, "message", "");
   x.pid = number_or(*from, "pid", x.pid);

@@ -26,6 +26,9 @@ struct log_limits {
   friend bool operator==(const log_limits&, const log_limits&) = default;
 };
 
+/// What a file survives: the end of this program, or also a power cut.
+enum class durability { process, power_cut };
+
 /// Everything that is needed to run one task once.
 struct run_spec {
   /// Names the run on this machine: one allocation is run once, for ever.
@@ -46,6 +49,10 @@ struct run_spec {
   log_limits logs;
   int stop_signal = SIGTERM;
   std::chrono::milliseconds stop_grace = std::chrono::seconds{10};
+  /// What the record of its ending survives. A synced one costs a write of the
+  /// disk's journal; without, an ending that nobody acknowledged before a power
+  /// cut is `lost`, like all that ran then. It never turns into another one.
+  durability ending_survives = durability::process;
   /// Name of the control group below that of the agent; the engine sets it.
   std::string control_group;
 

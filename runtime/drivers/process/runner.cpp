@@ -130,9 +130,9 @@ run_exit run_claimed(const run_dir& dir, const run_spec& spec,
 
 // An ending that is not written would be lost, so it waits for a full disk; not
 // for a directory that somebody removed.
-void write_ending(const run_dir& dir, const run_exit& exit) {
+void write_ending(const run_dir& dir, const run_exit& exit, durability wanted) {
   for (auto i = 0; i < exit_tries_max; ++i) {
-    if (dir.write_exit(exit) || ::access(dir.path().c_str(), F_OK) != 0)
+    if (dir.write_exit(exit, wanted) || ::access(dir.path().c_str(), F_OK) != 0)
       return;
     ::nanosleep(&exit_retry_interval, nullptr);
   }
@@ -153,8 +153,10 @@ void run_task(const std::string& path, unique_fd notice) {
   if (!claim || !*claim)
     return;
   auto spec = dir.spec();
-  write_ending(dir, spec ? run_claimed(dir, *spec, *self, std::move(notice))
-                         : not_started(spec.error()));
+  if (!spec)
+    return write_ending(dir, not_started(spec.error()), durability::process);
+  auto exit = run_claimed(dir, *spec, *self, std::move(notice));
+  write_ending(dir, exit, spec->ending_survives);
 }
 
 } // namespace troupe::runtime::process
