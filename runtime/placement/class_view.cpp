@@ -24,28 +24,64 @@ void class_view::score(const table& t, uint32_t p, page_scores& scores) {
     t.page_at(p), {known_.cpu, known_.memory}, scores);
   if (labels_)
     scan_->add_points(labels_->of(t, p), scores);
-  if (!rare_ && formula_is_all_)
-    return;
+  if (known_.with_filter != 0)
+    scan_->keep(t.page_at(p), known_.with_filter, scores);
+}
+
+bool class_view::refuses_rarely(const table& t, node_index n) const {
+  auto& page = t.page_at(n / page_rows);
+  auto i = n % page_rows;
+  auto company = (page.having[i] & known_.avoid_filter)
+                 | (page.avoiding[i] & known_.labels_filter);
+  if (company == 0 && known_.with.empty() && !known_.has_other_rare_rules())
+    return false;
+  return t.refuses_rarely(n, known_) != reason::none;
+}
+
+void class_view::complete(const table& t, uint32_t p,
+                          page_scores& scores) const {
   constexpr double most = most_points;
   for (uint32_t i = 0; i < page_rows; ++i) {
     if (scores[i] == refused)
       continue;
     auto n = p * page_rows + i;
-    if (rare_ && t.refuses_rarely(n, known_) != reason::none)
+    if (rare_ && refuses_rarely(t, n))
       scores[i] = refused;
     else if (!formula_is_all_)
       scores[i] += to_units(std::clamp(by_->score(t, n, known_), -most, most));
   }
 }
 
+choice
+class_view::best_row(const table& t, uint32_t p, page_scores& scores) const {
+  // Most pages have a good node that no rare rule refuses, so these are asked
+  // about the best node first, and about all only after some failures.
+  constexpr int failures = 4;
+  auto first = p * page_rows;
+  for (int i = 0; rare_ && i < failures; ++i) {
+    auto best = scan_->best_row(scores, first);
+    if (score_of(best) == refused || !refuses_rarely(t, node_of(best)))
+      return best;
+    scores[node_of(best) - first] = refused;
+  }
+  if (rare_)
+    complete(t, p, scores);
+  return scan_->best_row(scores, first);
+}
+
 void class_view::refresh(const table& t, uint32_t p) {
   stamps_[p] = t.stamp(p);
   alignas(64) page_scores scores;
   score(t, p, scores);
-  if (spread_)
+  if (spread_) {
+    complete(t, p, scores);
     spread_->refresh(t, p, known_, scores);
-  else
+  } else if (formula_is_all_) {
+    best_[p] = best_row(t, p, scores);
+  } else {
+    complete(t, p, scores);
     best_[p] = scan_->best_row(scores, p * page_rows);
+  }
 }
 
 void class_view::follow(const table& t) {

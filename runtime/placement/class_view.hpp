@@ -42,7 +42,12 @@ public:
   [[nodiscard]] refusal why(const table& t);
 
 private:
+  /// What vectors can say about a page.
   void score(const table& t, uint32_t p, page_scores& scores);
+  /// And what they cannot, for every row.
+  void complete(const table& t, uint32_t p, page_scores& scores) const;
+  choice best_row(const table& t, uint32_t p, page_scores& scores) const;
+  bool refuses_rarely(const table& t, node_index n) const;
   void count_reasons(const table& t, uint32_t p);
 
   std::shared_ptr<const task_class> of_;

@@ -33,8 +33,10 @@ struct alignas(64) page {
   column<float> cpu_load{};
   column<float> memory_load{};
   column<int64_t> memory_free{};
-  /// See `holdings::filter`.
-  column<uint64_t> filter{};
+  /// One bit for each tally of `tally_kind::having` and `grouped`, and for each
+  /// of `avoiding`: most questions about who is there need no search.
+  column<uint64_t> having{};
+  column<uint64_t> avoiding{};
 
   column<int32_t> cpu_free{};
   column<int32_t> cpu_total{};

@@ -70,9 +70,10 @@ score_page(const page& p, const scan_request& request, page_scores& scores) {
     auto x = base<Formula>(p, i, r);
     bases[i] = p.cpu_offered[i] >= request.cpu ? x : -1;
   }
+  auto memory = request.memory;
   for (uint32_t i = 0; i < page_rows; ++i) {
     auto x = static_cast<units>(bases[i]);
-    auto fits = int{x >= 0} & int{p.memory_free[i] >= request.memory};
+    auto fits = int{x >= 0} & int{p.memory_free[i] >= memory};
     scores[i] = fits != 0 ? x : refused;
   }
 }
@@ -90,6 +91,12 @@ add(const int32_t* points, page_scores& scores) {
   }
 }
 
+[[gnu::always_inline]] inline void
+keep(const page& p, uint64_t needed, page_scores& scores) {
+  for (uint32_t i = 0; i < page_rows; ++i)
+    scores[i] = (p.having[i] & needed) == needed ? scores[i] : refused;
+}
+
 [[gnu::always_inline]] inline choice best_of_lanes(const choice* lanes) {
   auto result = lanes[0];
   for (size_t j = 1; j < 8; ++j)
@@ -102,9 +109,12 @@ best_in(const page_scores& scores, uint32_t first) {
   choice lanes[8];
   for (auto& x : lanes)
     x = no_choice;
-  for (uint32_t i = 0; i < page_rows; i += 8) {
-    for (uint32_t j = 0; j < 8; ++j) {
-      auto x = choice_of(scores[i + j], first + i + j);
+  // The complement of the node, in lanes as wide as scores.
+  auto low = static_cast<choice>(most_nodes - 1 - first);
+  for (int64_t i = 0; i < int64_t{page_rows}; i += 8) {
+    for (int64_t j = 0; j < 8; ++j) {
+      auto at = static_cast<size_t>(i + j);
+      auto x = scores[at] * most_nodes + (low - i - j);
       lanes[j] = x > lanes[j] ? x : lanes[j];
     }
   }
@@ -139,10 +149,15 @@ choice best_portable(const choice* xs, size_t count) {
   return best_of(xs, count);
 }
 
+void keep_portable(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner portable_scanner{
   {score_portable<formula::nothing>, score_portable<formula::fullness>,
    score_portable<formula::emptiness>, score_portable<formula::load>},
   add_portable,
+  keep_portable,
   best_row_portable,
   best_portable};
 
@@ -167,10 +182,16 @@ best_row_avx2(const page_scores& s, uint32_t first) {
   return best_of(xs, count);
 }
 
+[[gnu::target("avx2")]] void
+keep_avx2(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner avx2_scanner{
   {score_avx2<formula::nothing>, score_avx2<formula::fullness>,
    score_avx2<formula::emptiness>, score_avx2<formula::load>},
   add_avx2,
+  keep_avx2,
   best_row_avx2,
   best_avx2};
 
@@ -195,10 +216,16 @@ best_avx512(const choice* xs, size_t count) {
   return best_of(xs, count);
 }
 
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] void
+keep_avx512(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner avx512_scanner{
   {score_avx512<formula::nothing>, score_avx512<formula::fullness>,
    score_avx512<formula::emptiness>, score_avx512<formula::load>},
   add_avx512,
+  keep_avx512,
   best_row_avx512,
   best_avx512};
 

@@ -90,7 +90,8 @@ void table::derive_use(page& p, uint32_t i) const {
 void table::derive_holdings(page& p, node_index n) const {
   auto i = n % page_rows;
   auto held = holdings_of(n);
-  p.filter[i] = held ? held->filter() : 0;
+  p.having[i] = held ? held->having_filter() : 0;
+  p.avoiding[i] = held ? held->avoiding_filter() : 0;
   auto gpus = p.gpus[i];
   p.gpus_free[i] = held ? static_cast<uint16_t>(held->gpus_free(gpus)) : gpus;
   p.gpu_most_left[i] = held ? held->gpu_most_left(gpus)

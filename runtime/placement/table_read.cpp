@@ -79,7 +79,7 @@ uint32_t table::tasks_avoiding(node_index n, const label& x) const {
 }
 
 uint32_t table::tasks_of_group(node_index n, const known_class& c) const {
-  auto filter = pages_[n / page_rows]->filter[n % page_rows];
+  auto filter = pages_[n / page_rows]->having[n % page_rows];
   if ((filter & filter_bit(c.group_hash)) == 0)
     return 0;
   return holdings_of(n)->count(tally_kind::grouped, c.group_hash, c.group);
@@ -88,20 +88,23 @@ uint32_t table::tasks_of_group(node_index n, const known_class& c) const {
 // -- rules -------------------------------------------------------------------
 
 reason table::refuses_company(node_index n, const known_class& c) const {
-  auto filter = pages_[n / page_rows]->filter[n % page_rows];
+  auto& p = *pages_[n / page_rows];
+  auto having = p.having[n % page_rows];
+  auto avoiding = p.avoiding[n % page_rows];
   auto held = holdings_of(n);
-  auto some = [&](tally_kind kind, uint64_t hash, const label& what) {
-    return (filter & filter_bit(hash)) != 0
-           && held->count(kind, hash, what) != 0;
-  };
+  auto some
+    = [&](uint64_t filter, tally_kind kind, uint64_t hash, const label& what) {
+        return (filter & filter_bit(hash)) != 0
+               && held->count(kind, hash, what) != 0;
+      };
   for (auto& x : c.avoid)
-    if (some(tally_kind::having, x.having, *x.what))
+    if (some(having, tally_kind::having, x.having, *x.what))
       return reason::colocation;
   for (auto& x : c.labels)
-    if (some(tally_kind::avoiding, x.avoiding, *x.what))
+    if (some(avoiding, tally_kind::avoiding, x.avoiding, *x.what))
       return reason::colocation;
   for (auto& x : c.with)
-    if (!some(tally_kind::having, x.having, *x.what))
+    if (!some(having, tally_kind::having, x.having, *x.what))
       return reason::colocation;
   return reason::none;
 }
