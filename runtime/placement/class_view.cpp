@@ -13,6 +13,8 @@ class_view::class_view(std::shared_ptr<const task_class> of,
     formula_is_all_(by.vector_formula().has_value() && !known_.asks_gpu()) {
   if (known_.grouped() && !of_->spread_by.empty())
     spread_.emplace(of_->spread_by);
+  if (!known_.avoid.empty() || !known_.with.empty())
+    company_.emplace();
 }
 
 // -- scan --------------------------------------------------------------------
@@ -28,18 +30,33 @@ void class_view::score(const table& t, uint32_t p, page_scores& scores) {
     scan_->keep(t.page_at(p), known_.with_filter, scores);
 }
 
-bool class_view::refuses_rarely(const table& t, node_index n) const {
+bool class_view::refuses_rarely(const table& t, node_index n) {
   auto& page = t.page_at(n / page_rows);
   auto i = n % page_rows;
-  auto company = (page.having[i] & known_.avoid_filter)
-                 | (page.avoiding[i] & known_.labels_filter);
-  if (company == 0 && known_.with.empty() && !known_.has_other_rare_rules())
+  auto some = (page.having[i] & known_.avoid_filter)
+              | (page.avoiding[i] & known_.labels_filter);
+  auto ask_company = some != 0 || !known_.with.empty();
+  if (known_.has_other_rare_rules())
+    return t.refuses_rarely(n, known_) != reason::none;
+  if (!ask_company)
     return false;
-  return t.refuses_rarely(n, known_) != reason::none;
+  if (company_)
+    return company_->refuses(t, n, known_);
+  return t.refuses_company(n, known_) != reason::none;
 }
 
-void class_view::complete(const table& t, uint32_t p,
-                          page_scores& scores) const {
+size_t class_view::bytes() const {
+  auto page = sizeof(uint64_t) + sizeof(choice);
+  if (spread_)
+    page += spread_view::page_bytes;
+  if (company_)
+    page += company_view::page_bytes;
+  if (!reasons_.empty())
+    page += sizeof(uint64_t) + sizeof(reasons_[0]);
+  return sizeof(class_view) + stamps_.size() * page;
+}
+
+void class_view::complete(const table& t, uint32_t p, page_scores& scores) {
   constexpr double most = most_points;
   for (uint32_t i = 0; i < page_rows; ++i) {
     if (scores[i] == refused)
@@ -52,20 +69,14 @@ void class_view::complete(const table& t, uint32_t p,
   }
 }
 
-choice
-class_view::best_row(const table& t, uint32_t p, page_scores& scores) const {
-  // Most pages have a good node that no rare rule refuses, so these are asked
-  // about the best node first, and about all only after some failures.
-  constexpr int failures = 4;
+choice class_view::best_row(const table& t, uint32_t p, page_scores& scores) {
+  // Most pages have a best node that no rare rule refuses.
   auto first = p * page_rows;
-  for (int i = 0; rare_ && i < failures; ++i) {
-    auto best = scan_->best_row(scores, first);
-    if (score_of(best) == refused || !refuses_rarely(t, node_of(best)))
-      return best;
-    scores[node_of(best) - first] = refused;
-  }
-  if (rare_)
-    complete(t, p, scores);
+  auto best = scan_->best_row(scores, first);
+  if (!rare_ || score_of(best) == refused || !refuses_rarely(t, node_of(best)))
+    return best;
+  scores[node_of(best) - first] = refused;
+  complete(t, p, scores);
   return scan_->best_row(scores, first);
 }
 
@@ -113,10 +124,14 @@ void class_view::count_reasons(const table& t, uint32_t p) {
   for (size_t i = 0; i < reasons; ++i)
     reason_sums_[i] -= counts[i];
   counts.fill(0);
-  auto last = std::min(t.rows(), (p + 1) * page_rows);
-  for (auto n = p * page_rows; n < last; ++n)
-    if (t.has(n))
-      ++counts[static_cast<size_t>(t.refuses(n, known_))];
+  auto labels = labels_ ? labels_->of(t, p) : nullptr;
+  auto first = p * page_rows;
+  auto last = std::min(t.rows(), first + page_rows);
+  for (auto n = first; n < last; ++n)
+    if (t.has(n)) {
+      auto satisfied = labels == nullptr || labels[n - first] != no_points;
+      ++counts[static_cast<size_t>(t.refuses(n, known_, satisfied))];
+    }
   for (size_t i = 0; i < reasons; ++i)
     reason_sums_[i] += counts[i];
   reason_stamps_[p] = t.stamp(p);

@@ -5,6 +5,8 @@
 #include <limits>
 #include <memory>
 
+#include "messages/state.hpp"
+
 #include "runtime/placement/holdings.hpp"
 
 namespace troupe::runtime::placement {
@@ -49,8 +51,18 @@ struct alignas(64) page {
   column<uint16_t> gpus_free{};
   column<uint16_t> gpu_most_left{};
   column<float> gpu_used{};
+  /// The stamp of the page when what tasks of the row hold, beyond cpu and
+  /// memory, last changed: as `table::stamp`, for one row.
+  column<uint64_t> held_stamp{};
+  /// Why nobody may come: closed, or no such node (`no_nodes`).
+  column<reason> barred{};
+  /// Tasks that want the node to themselves: 1 for any.
+  column<uint8_t> exclusive{};
 
-  page() { cpu_offered.fill(-1); }
+  page() {
+    cpu_offered.fill(-1);
+    barred.fill(reason::no_nodes);
+  }
 };
 
 } // namespace troupe::runtime::placement
