@@ -4,6 +4,8 @@
 
 #include "runtime/placement/scan.hpp"
 
+#include <cstring>
+
 #include "messages/contract.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -97,38 +99,43 @@ keep(const page& p, uint64_t needed, page_scores& scores) {
     scores[i] = (p.having[i] & needed) == needed ? scores[i] : refused;
 }
 
-[[gnu::always_inline]] inline choice best_of_lanes(const choice* lanes) {
-  auto result = lanes[0];
-  for (size_t j = 1; j < 8; ++j)
-    result = lanes[j] > result ? lanes[j] : result;
-  return result;
+// Eight at once, said so: compilers take loops for maxima in their own odd ways.
+using lanes = choice __attribute__((vector_size(64)));
+constexpr size_t lane_count = 8;
+
+[[gnu::always_inline]] inline choice best_of_lanes(const lanes& xs) {
+  choice x[lane_count];
+  std::memcpy(x, &xs, sizeof(x));
+  auto better = [](choice a, choice b) { return a > b ? a : b; };
+  auto left = better(better(x[0], x[1]), better(x[2], x[3]));
+  auto right = better(better(x[4], x[5]), better(x[6], x[7]));
+  return better(left, right);
 }
 
 [[gnu::always_inline]] inline choice
 best_in(const page_scores& scores, uint32_t first) {
-  choice lanes[8];
-  for (auto& x : lanes)
-    x = no_choice;
-  // The complement of the node, in lanes as wide as scores.
-  auto low = static_cast<choice>(most_nodes - 1 - first);
-  for (int64_t i = 0; i < int64_t{page_rows}; i += 8) {
-    for (int64_t j = 0; j < 8; ++j) {
-      auto at = static_cast<size_t>(i + j);
-      auto x = scores[at] * most_nodes + (low - i - j);
-      lanes[j] = x > lanes[j] ? x : lanes[j];
-    }
+  // The complements of the nodes.
+  auto low = static_cast<choice>(most_nodes - 1 - first)
+             - lanes{0, 1, 2, 3, 4, 5, 6, 7};
+  auto best = lanes{} + no_choice;
+  for (uint32_t i = 0; i < page_rows; i += lane_count) {
+    lanes x;
+    std::memcpy(&x, &scores[i], sizeof(x));
+    x = x * choice{most_nodes} + low;
+    best = x > best ? x : best;
+    low -= choice{lane_count};
   }
-  return best_of_lanes(lanes);
+  return best_of_lanes(best);
 }
 
 [[gnu::always_inline]] inline choice best_of(const choice* xs, size_t count) {
-  choice lanes[8];
-  for (auto& x : lanes)
-    x = no_choice;
-  for (size_t i = 0; i < count; i += 8)
-    for (size_t j = 0; j < 8; ++j)
-      lanes[j] = xs[i + j] > lanes[j] ? xs[i + j] : lanes[j];
-  return best_of_lanes(lanes);
+  auto best = lanes{} + no_choice;
+  for (size_t i = 0; i < count; i += lane_count) {
+    lanes x;
+    std::memcpy(&x, xs + i, sizeof(x));
+    best = x > best ? x : best;
+  }
+  return best_of_lanes(best);
 }
 
 // -- one set of functions for each instruction set --------------------------
