@@ -13,6 +13,8 @@ class_view::class_view(std::shared_ptr<const task_class> of,
     formula_is_all_(by.vector_formula().has_value() && !known_.asks_gpu()) {
   if (known_.grouped() && !of_->spread_by.empty())
     spread_.emplace(of_->spread_by);
+  if (!known_.avoid.empty() || !known_.with.empty())
+    company_.emplace();
 }
 
 // -- scan --------------------------------------------------------------------
@@ -24,28 +26,73 @@ void class_view::score(const table& t, uint32_t p, page_scores& scores) {
     t.page_at(p), {known_.cpu, known_.memory}, scores);
   if (labels_)
     scan_->add_points(labels_->of(t, p), scores);
-  if (!rare_ && formula_is_all_)
-    return;
+  if (known_.with_filter != 0)
+    scan_->keep(t.page_at(p), known_.with_filter, scores);
+}
+
+bool class_view::refuses_rarely(const table& t, node_index n) {
+  auto& page = t.page_at(n / page_rows);
+  auto i = n % page_rows;
+  auto some = (page.having[i] & known_.avoid_filter)
+              | (page.avoiding[i] & known_.labels_filter);
+  auto ask_company = some != 0 || !known_.with.empty();
+  if (known_.has_other_rare_rules())
+    return t.refuses_rarely(n, known_) != reason::none;
+  if (!ask_company)
+    return false;
+  if (company_)
+    return company_->refuses(t, n, known_);
+  return t.refuses_company(n, known_) != reason::none;
+}
+
+size_t class_view::bytes() const {
+  auto page = sizeof(uint64_t) + sizeof(choice);
+  if (spread_)
+    page += spread_view::page_bytes;
+  if (company_)
+    page += company_view::page_bytes;
+  if (!reasons_.empty())
+    page += sizeof(uint64_t) + sizeof(reasons_[0]);
+  return sizeof(class_view) + stamps_.size() * page;
+}
+
+void class_view::complete(const table& t, uint32_t p, page_scores& scores) {
   constexpr double most = most_points;
   for (uint32_t i = 0; i < page_rows; ++i) {
     if (scores[i] == refused)
       continue;
     auto n = p * page_rows + i;
-    if (rare_ && t.refuses_rarely(n, known_) != reason::none)
+    if (rare_ && refuses_rarely(t, n))
       scores[i] = refused;
     else if (!formula_is_all_)
       scores[i] += to_units(std::clamp(by_->score(t, n, known_), -most, most));
   }
 }
 
+choice class_view::best_row(const table& t, uint32_t p, page_scores& scores) {
+  // Most pages have a best node that no rare rule refuses.
+  auto first = p * page_rows;
+  auto best = scan_->best_row(scores, first);
+  if (!rare_ || score_of(best) == refused || !refuses_rarely(t, node_of(best)))
+    return best;
+  scores[node_of(best) - first] = refused;
+  complete(t, p, scores);
+  return scan_->best_row(scores, first);
+}
+
 void class_view::refresh(const table& t, uint32_t p) {
   stamps_[p] = t.stamp(p);
   alignas(64) page_scores scores;
   score(t, p, scores);
-  if (spread_)
+  if (spread_) {
+    complete(t, p, scores);
     spread_->refresh(t, p, known_, scores);
-  else
+  } else if (formula_is_all_) {
+    best_[p] = best_row(t, p, scores);
+  } else {
+    complete(t, p, scores);
     best_[p] = scan_->best_row(scores, p * page_rows);
+  }
 }
 
 void class_view::follow(const table& t) {
@@ -77,10 +124,14 @@ void class_view::count_reasons(const table& t, uint32_t p) {
   for (size_t i = 0; i < reasons; ++i)
     reason_sums_[i] -= counts[i];
   counts.fill(0);
-  auto last = std::min(t.rows(), (p + 1) * page_rows);
-  for (auto n = p * page_rows; n < last; ++n)
-    if (t.has(n))
-      ++counts[static_cast<size_t>(t.refuses(n, known_))];
+  auto labels = labels_ ? labels_->of(t, p) : nullptr;
+  auto first = p * page_rows;
+  auto last = std::min(t.rows(), first + page_rows);
+  for (auto n = first; n < last; ++n)
+    if (t.has(n)) {
+      auto satisfied = labels == nullptr || labels[n - first] != no_points;
+      ++counts[static_cast<size_t>(t.refuses(n, known_, satisfied))];
+    }
   for (size_t i = 0; i < reasons; ++i)
     reason_sums_[i] += counts[i];
   reason_stamps_[p] = t.stamp(p);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/placement/company_view.hpp"
 #include "runtime/placement/explain.hpp"
 #include "runtime/placement/label_points.hpp"
 #include "runtime/placement/scan.hpp"
@@ -36,13 +37,21 @@ public:
   /// Trusts nothing of what was scanned.
   void forget() { stamps_.assign(stamps_.size(), 0); }
 
+  /// About what this takes.
+  [[nodiscard]] size_t bytes() const;
+
   /// REQUIRES: `follow` was called for the state that counts.
   [[nodiscard]] std::optional<node_index> best() const;
   /// Why nodes refuse, if all do. REQUIRES: as above, and no node fits.
   [[nodiscard]] refusal why(const table& t);
 
 private:
+  /// What vectors can say about a page.
   void score(const table& t, uint32_t p, page_scores& scores);
+  /// And what they cannot, for every row.
+  void complete(const table& t, uint32_t p, page_scores& scores);
+  choice best_row(const table& t, uint32_t p, page_scores& scores);
+  bool refuses_rarely(const table& t, node_index n);
   void count_reasons(const table& t, uint32_t p);
 
   std::shared_ptr<const task_class> of_;
@@ -51,6 +60,7 @@ private:
   const scorer* by_;
   const scanner* scan_;
   std::optional<spread_view> spread_;
+  std::optional<company_view> company_;
   // Whether every row that a scan lets pass is looked at once more.
   bool rare_;
   // Whether the formula says it all.

@@ -55,10 +55,19 @@ void holdings::change_all(const known_class& c, bool more) {
     change(tally_kind::grouped, c.group_hash, c.group, more);
 }
 
-uint64_t holdings::filter() const {
+uint64_t holdings::avoiding_filter() const {
   uint64_t result = 0;
   for (auto& x : tallies_)
-    result |= filter_bit(x.hash);
+    if (x.kind == tally_kind::avoiding)
+      result |= filter_bit(x.hash);
+  return result;
+}
+
+uint64_t holdings::having_filter() const {
+  uint64_t result = 0;
+  for (auto& x : tallies_)
+    if (x.kind != tally_kind::avoiding)
+      result |= filter_bit(x.hash);
   return result;
 }
 

@@ -57,8 +57,9 @@ public:
     return named_.amount_of(x);
   }
   [[nodiscard]] uint32_t exclusive() const { return exclusive_; }
-  /// One bit per tally, so that most questions need no search.
-  [[nodiscard]] uint64_t filter() const;
+  /// One bit for each tally of `avoiding`, or of the other kinds.
+  [[nodiscard]] uint64_t avoiding_filter() const;
+  [[nodiscard]] uint64_t having_filter() const;
 
 private:
   void change(tally_kind kind, uint64_t hash, const label& what, bool more);
@@ -75,9 +76,5 @@ private:
   resources named_;
   uint32_t exclusive_ = 0;
 };
-
-[[nodiscard]] constexpr uint64_t filter_bit(uint64_t hash) {
-  return uint64_t{1} << (hash >> 58);
-}
 
 } // namespace troupe::runtime::placement

@@ -49,18 +49,24 @@ known_class::known_class(const task_class& x)
     gpu_devices = static_cast<uint32_t>(gpu / 1000);
   else
     gpu_malformed = true;
+  for (auto& y : avoid)
+    avoid_filter |= filter_bit(y.having);
+  for (auto& y : labels)
+    labels_filter |= filter_bit(y.avoiding);
+  for (auto& y : with)
+    with_filter |= filter_bit(y.having);
   if (grouped())
     group_hash = tally_hash(tally_kind::grouped, group);
 }
 
 bool known_class::leaves_traces() const {
-  return !labels.empty() || !avoid.empty() || grouped() || of.exclusive
-         || asks_ports() || asks_gpu() || !of.request.named.empty();
+  return !labels.empty() || !avoid.empty() || grouped()
+         || has_other_rare_rules();
 }
 
 bool known_class::has_rare_rules() const {
-  return !labels.empty() || !avoid.empty() || !with.empty() || of.exclusive
-         || asks_ports() || asks_gpu() || !of.request.named.empty();
+  return !labels.empty() || !avoid.empty() || !with.empty()
+         || has_other_rare_rules();
 }
 
 } // namespace troupe::runtime::placement

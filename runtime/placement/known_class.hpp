@@ -48,6 +48,11 @@ struct known_class {
   std::vector<known_label> with;
   label group;
   uint64_t group_hash = 0;
+  /// Bits of the filters of a page: where none of the first two is set, nobody
+  /// there is avoided or avoids; where one of the third is not, somebody lacks.
+  uint64_t avoid_filter = 0;
+  uint64_t labels_filter = 0;
+  uint64_t with_filter = 0;
 
   [[nodiscard]] bool asks_gpu() const { return of.request.gpu_millis != 0; }
   [[nodiscard]] bool asks_ports() const {
@@ -59,6 +64,16 @@ struct known_class {
   [[nodiscard]] bool leaves_traces() const;
   /// Whether more than cpu, memory and node labels can refuse such a task.
   [[nodiscard]] bool has_rare_rules() const;
+  /// Whether rules other than about its company can.
+  [[nodiscard]] bool has_other_rare_rules() const {
+    return of.exclusive || asks_ports() || asks_gpu()
+           || !of.request.named.empty();
+  }
 };
+
+/// The bit of `hash` in a filter.
+[[nodiscard]] constexpr uint64_t filter_bit(uint64_t hash) {
+  return uint64_t{1} << (hash >> 58);
+}
 
 } // namespace troupe::runtime::placement

@@ -1,7 +1,6 @@
 #include "runtime/placement/label_points.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "runtime/placement/scan.hpp"
@@ -35,7 +34,7 @@ const int32_t* label_points::of(const table& t, uint32_t p) {
     return &points_[first];
   stamps_[p] = t.label_stamp(p);
   for (auto n = first; n < first + page_rows; ++n) {
-    points_[n] = std::numeric_limits<int32_t>::min();
+    points_[n] = no_points;
     if (t.has(n) && satisfies(t.row(n).labels, requirements_))
       points_[n] = preference_points(t.row(n).labels, preferences_);
   }

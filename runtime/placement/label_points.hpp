@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "runtime/placement/table.hpp"
 
 namespace troupe::runtime::placement {
+
+/// Where a requirement does not hold.
+inline constexpr int32_t no_points = std::numeric_limits<int32_t>::min();
 
 /// What the node labels say to one set of requirements and preferences, for
 /// every node. Computed anew only for pages whose labels changed.
@@ -15,7 +19,7 @@ public:
                std::vector<label_preference> preferences);
 
   /// The points of the rows of page `p`: the weights of the preferences that
-  /// hold, `INT32_MIN` where a requirement does not. Valid until the next call.
+  /// hold, `no_points` where a requirement does not. Valid until the next call.
   [[nodiscard]] const int32_t* of(const table& t, uint32_t p);
 
 private:

@@ -5,6 +5,8 @@
 #include <limits>
 #include <memory>
 
+#include "messages/state.hpp"
+
 #include "runtime/placement/holdings.hpp"
 
 namespace troupe::runtime::placement {
@@ -33,8 +35,10 @@ struct alignas(64) page {
   column<float> cpu_load{};
   column<float> memory_load{};
   column<int64_t> memory_free{};
-  /// See `holdings::filter`.
-  column<uint64_t> filter{};
+  /// One bit for each tally of `tally_kind::having` and `grouped`, and for each
+  /// of `avoiding`: most questions about who is there need no search.
+  column<uint64_t> having{};
+  column<uint64_t> avoiding{};
 
   column<int32_t> cpu_free{};
   column<int32_t> cpu_total{};
@@ -47,8 +51,18 @@ struct alignas(64) page {
   column<uint16_t> gpus_free{};
   column<uint16_t> gpu_most_left{};
   column<float> gpu_used{};
+  /// The stamp of the page when what tasks of the row hold, beyond cpu and
+  /// memory, last changed: as `table::stamp`, for one row.
+  column<uint64_t> held_stamp{};
+  /// Why nobody may come: closed, or no such node (`no_nodes`).
+  column<reason> barred{};
+  /// Tasks that want the node to themselves: 1 for any.
+  column<uint8_t> exclusive{};
 
-  page() { cpu_offered.fill(-1); }
+  page() {
+    cpu_offered.fill(-1);
+    barred.fill(reason::no_nodes);
+  }
 };
 
 } // namespace troupe::runtime::placement

@@ -4,6 +4,8 @@
 
 #include "runtime/placement/scan.hpp"
 
+#include <cstring>
+
 #include "messages/contract.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -70,9 +72,10 @@ score_page(const page& p, const scan_request& request, page_scores& scores) {
     auto x = base<Formula>(p, i, r);
     bases[i] = p.cpu_offered[i] >= request.cpu ? x : -1;
   }
+  auto memory = request.memory;
   for (uint32_t i = 0; i < page_rows; ++i) {
     auto x = static_cast<units>(bases[i]);
-    auto fits = int{x >= 0} & int{p.memory_free[i] >= request.memory};
+    auto fits = int{x >= 0} & int{p.memory_free[i] >= memory};
     scores[i] = fits != 0 ? x : refused;
   }
 }
@@ -90,35 +93,49 @@ add(const int32_t* points, page_scores& scores) {
   }
 }
 
-[[gnu::always_inline]] inline choice best_of_lanes(const choice* lanes) {
-  auto result = lanes[0];
-  for (size_t j = 1; j < 8; ++j)
-    result = lanes[j] > result ? lanes[j] : result;
-  return result;
+[[gnu::always_inline]] inline void
+keep(const page& p, uint64_t needed, page_scores& scores) {
+  for (uint32_t i = 0; i < page_rows; ++i)
+    scores[i] = (p.having[i] & needed) == needed ? scores[i] : refused;
+}
+
+// Eight at once, said so: compilers take loops for maxima in their own odd ways.
+using lanes = choice __attribute__((vector_size(64)));
+constexpr size_t lane_count = 8;
+
+[[gnu::always_inline]] inline choice best_of_lanes(const lanes& xs) {
+  choice x[lane_count];
+  std::memcpy(x, &xs, sizeof(x));
+  auto better = [](choice a, choice b) { return a > b ? a : b; };
+  auto left = better(better(x[0], x[1]), better(x[2], x[3]));
+  auto right = better(better(x[4], x[5]), better(x[6], x[7]));
+  return better(left, right);
 }
 
 [[gnu::always_inline]] inline choice
 best_in(const page_scores& scores, uint32_t first) {
-  choice lanes[8];
-  for (auto& x : lanes)
-    x = no_choice;
-  for (uint32_t i = 0; i < page_rows; i += 8) {
-    for (uint32_t j = 0; j < 8; ++j) {
-      auto x = choice_of(scores[i + j], first + i + j);
-      lanes[j] = x > lanes[j] ? x : lanes[j];
-    }
+  // The complements of the nodes.
+  auto low = static_cast<choice>(most_nodes - 1 - first)
+             - lanes{0, 1, 2, 3, 4, 5, 6, 7};
+  auto best = lanes{} + no_choice;
+  for (uint32_t i = 0; i < page_rows; i += lane_count) {
+    lanes x;
+    std::memcpy(&x, &scores[i], sizeof(x));
+    x = x * choice{most_nodes} + low;
+    best = x > best ? x : best;
+    low -= choice{lane_count};
   }
-  return best_of_lanes(lanes);
+  return best_of_lanes(best);
 }
 
 [[gnu::always_inline]] inline choice best_of(const choice* xs, size_t count) {
-  choice lanes[8];
-  for (auto& x : lanes)
-    x = no_choice;
-  for (size_t i = 0; i < count; i += 8)
-    for (size_t j = 0; j < 8; ++j)
-      lanes[j] = xs[i + j] > lanes[j] ? xs[i + j] : lanes[j];
-  return best_of_lanes(lanes);
+  auto best = lanes{} + no_choice;
+  for (size_t i = 0; i < count; i += lane_count) {
+    lanes x;
+    std::memcpy(&x, xs + i, sizeof(x));
+    best = x > best ? x : best;
+  }
+  return best_of_lanes(best);
 }
 
 // -- one set of functions for each instruction set --------------------------
@@ -139,10 +156,15 @@ choice best_portable(const choice* xs, size_t count) {
   return best_of(xs, count);
 }
 
+void keep_portable(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner portable_scanner{
   {score_portable<formula::nothing>, score_portable<formula::fullness>,
    score_portable<formula::emptiness>, score_portable<formula::load>},
   add_portable,
+  keep_portable,
   best_row_portable,
   best_portable};
 
@@ -167,10 +189,16 @@ best_row_avx2(const page_scores& s, uint32_t first) {
   return best_of(xs, count);
 }
 
+[[gnu::target("avx2")]] void
+keep_avx2(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner avx2_scanner{
   {score_avx2<formula::nothing>, score_avx2<formula::fullness>,
    score_avx2<formula::emptiness>, score_avx2<formula::load>},
   add_avx2,
+  keep_avx2,
   best_row_avx2,
   best_avx2};
 
@@ -195,10 +223,16 @@ best_avx512(const choice* xs, size_t count) {
   return best_of(xs, count);
 }
 
+[[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] void
+keep_avx512(const page& p, uint64_t needed, page_scores& s) {
+  keep(p, needed, s);
+}
+
 constexpr scanner avx512_scanner{
   {score_avx512<formula::nothing>, score_avx512<formula::fullness>,
    score_avx512<formula::emptiness>, score_avx512<formula::load>},
   add_avx512,
+  keep_avx512,
   best_row_avx512,
   best_avx512};
 

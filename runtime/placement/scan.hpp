@@ -61,6 +61,8 @@ struct scanner {
     score;
   /// Adds points to what is not refused; `INT32_MIN` refuses.
   void (*add_points)(const int32_t* points, page_scores&);
+  /// Refuses where a bit of `needed` is not in the filter `having`.
+  void (*keep)(const page&, uint64_t needed, page_scores&);
   /// The best of a page whose first row is `first`; its score may be `refused`.
   choice (*best_row)(const page_scores&, uint32_t first);
   /// The highest of `count` choices, a multiple of 8.

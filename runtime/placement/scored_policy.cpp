@@ -9,9 +9,10 @@ namespace troupe::runtime::placement {
 
 namespace {
 
-// A view is about 20 bytes per 64 nodes, with spreading 20 per node, so this is
-// below 20 MB at 10,000 nodes where few classes spread.
-constexpr size_t most_views = 4096;
+// What views may take together. Without rules about other tasks a view takes
+// about 3 kB at 10,000 nodes, with spreading 200 kB.
+constexpr size_t most_bytes = 64 << 20;
+constexpr size_t most_labels = 4096;
 
 void mix(size_t& hash, size_t x) {
   hash ^= x + 0x9E3779B97F4A7C15ull + (hash << 6) + (hash >> 2);
@@ -62,11 +63,12 @@ std::shared_ptr<label_points> scored_policy::labels_of(const task_class& x) {
 }
 
 void scored_policy::make_room() {
-  if (views_.size() < most_views)
-    return;
-  view_by_class_.erase(views_.front().of().get());
-  views_.pop_front();
-  if (labels_.size() > most_views)
+  while (bytes_ > most_bytes && !views_.empty()) {
+    bytes_ -= views_.front().bytes;
+    view_by_class_.erase(views_.front().view.of().get());
+    views_.pop_front();
+  }
+  if (labels_.size() > most_labels)
     std::erase_if(labels_, [](auto& x) { return x.second.expired(); });
 }
 
@@ -75,12 +77,19 @@ scored_policy::view_of(const std::shared_ptr<const task_class>& of) {
   auto known = view_by_class_.find(of.get());
   if (known != view_by_class_.end()) {
     views_.splice(views_.end(), views_, known->second);
-    return views_.back();
+    return views_.back().view;
   }
   make_room();
   views_.emplace_back(of, labels_of(*of), *by_, *scan_);
   view_by_class_.emplace(of.get(), std::prev(views_.end()));
-  return views_.back();
+  return views_.back().view;
+}
+
+void scored_policy::account() {
+  auto& last = views_.back();
+  bytes_ -= last.bytes;
+  last.bytes = last.view.bytes();
+  bytes_ += last.bytes;
 }
 
 // -- proposals ---------------------------------------------------------------
@@ -102,6 +111,7 @@ placed_run scored_policy::place(const ask& x) {
     result.nodes.push_back(*best);
     view.refresh(work_, *best / page_rows);
   }
+  account();
   return result;
 }
 
@@ -109,8 +119,8 @@ proposal
 scored_policy::propose(const table& snapshot, std::span<const ask> asks) {
   work_ = snapshot;
   if (by_->remembers())
-    for (auto& view : views_)
-      view.forget();
+    for (auto& x : views_)
+      x.view.forget();
   proposal result;
   result.runs.reserve(asks.size());
   for (auto& x : asks)

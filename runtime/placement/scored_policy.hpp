@@ -28,7 +28,15 @@ public:
 private:
   using label_key
     = std::pair<std::vector<label_requirement>, std::vector<label_preference>>;
-  using views = std::list<class_view>;
+  struct kept_view {
+    kept_view(std::shared_ptr<const task_class> of,
+              std::shared_ptr<label_points> labels, const scorer& by,
+              const scanner& scan)
+      : view(std::move(of), std::move(labels), by, scan) {}
+    class_view view;
+    size_t bytes = 0;
+  };
+  using views = std::list<kept_view>;
   struct class_hash {
     size_t operator()(const task_class* x) const noexcept;
   };
@@ -41,6 +49,8 @@ private:
   class_view& view_of(const std::shared_ptr<const task_class>& of);
   std::shared_ptr<label_points> labels_of(const task_class& x);
   void make_room();
+  /// Counts what the view that was used last takes.
+  void account();
   placed_run place(const ask& x);
 
   scorer_ptr by_;
@@ -49,6 +59,7 @@ private:
   table work_;
   // Least recently used first.
   views views_;
+  size_t bytes_ = 0;
   std::unordered_map<const task_class*, views::iterator, class_hash,
                      class_equal>
     view_by_class_;

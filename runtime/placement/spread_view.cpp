@@ -68,6 +68,7 @@ void spread_view::relabel(const table& t, uint32_t p) {
     count(page.entries[page.entry_of[i]].cell, -int64_t{page.tasks[i]});
   page.entries.clear();
   page.tasks.fill(0);
+  page.held_stamps.fill(0);
   for (uint32_t i = 0; i < page_rows; ++i) {
     auto n = p * page_rows + i;
     auto cell = cell_of(t.has(n) ? &t.row(n).labels : nullptr);
@@ -87,14 +88,18 @@ void spread_view::refresh(const table& t, uint32_t p, const known_class& c,
   auto& page = pages_[p];
   if (page.label_stamp != t.label_stamp(p))
     relabel(t, p);
+  auto& now = t.page_at(p);
   for (auto& x : page.entries)
     x.best = no_choice;
   for (uint32_t i = 0; i < page_rows; ++i) {
     auto n = p * page_rows + i;
     auto& mine = page.entries[page.entry_of[i]];
-    auto tasks = t.tasks_of_group(n, c);
-    count(mine.cell, int64_t{tasks} - page.tasks[i]);
-    page.tasks[i] = tasks;
+    if (page.held_stamps[i] != now.held_stamp[i]) {
+      page.held_stamps[i] = now.held_stamp[i];
+      auto tasks = t.tasks_of_group(n, c);
+      count(mine.cell, int64_t{tasks} - page.tasks[i]);
+      page.tasks[i] = tasks;
+    }
     if (scores[i] != refused)
       mine.best = std::max(mine.best, choice_of(scores[i], n));
   }

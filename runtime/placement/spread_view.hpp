@@ -27,6 +27,8 @@ public:
   void refresh(const table& t, uint32_t p, const known_class& c,
                const page_scores& scores);
   [[nodiscard]] choice best() const;
+  /// About what a page takes.
+  static constexpr size_t page_bytes = 1200;
 
 private:
   struct entry {
@@ -37,6 +39,7 @@ private:
     uint64_t label_stamp = 0;
     // [row]
     std::array<uint32_t, page_rows> tasks{};
+    std::array<uint64_t, page_rows> held_stamps{};
     std::array<uint8_t, page_rows> entry_of{};
     std::vector<entry> entries;
   };

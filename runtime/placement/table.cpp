@@ -90,14 +90,21 @@ void table::derive_use(page& p, uint32_t i) const {
 void table::derive_holdings(page& p, node_index n) const {
   auto i = n % page_rows;
   auto held = holdings_of(n);
-  p.filter[i] = held ? held->filter() : 0;
+  p.having[i] = held ? held->having_filter() : 0;
+  p.avoiding[i] = held ? held->avoiding_filter() : 0;
   auto gpus = p.gpus[i];
   p.gpus_free[i] = held ? static_cast<uint16_t>(held->gpus_free(gpus)) : gpus;
   p.gpu_most_left[i] = held ? held->gpu_most_left(gpus)
                             : static_cast<uint16_t>(gpus > 0 ? 1000 : 0);
   p.gpu_used[i] = part(held ? held->gpu_millis() : 0, int64_t{gpus} * 1000);
-  auto open = has(n) && row(n).closed == reason::none
-              && (!held || held->exclusive() == 0);
+  p.held_stamp[i] = stamps_[n / page_rows];
+  p.exclusive[i] = held && held->exclusive() != 0 ? 1 : 0;
+  p.barred[i] = has(n) ? row(n).closed : reason::no_nodes;
+  derive_offer(p, i);
+}
+
+void table::derive_offer(page& p, uint32_t i) const {
+  auto open = p.barred[i] == reason::none && p.exclusive[i] == 0;
   p.cpu_offered[i] = open ? std::max(p.cpu_free[i], -1) : -1;
 }
 
@@ -241,8 +248,9 @@ void table::hold(node_index n, const known_class& c, const occupation& o) {
   if (c.leaves_traces()) {
     edit_holdings(n).add(c, o);
     derive_holdings(p, n);
-  } else if (p.cpu_offered[i] >= 0)
-    p.cpu_offered[i] = std::max(p.cpu_free[i], -1);
+  } else {
+    derive_offer(p, i);
+  }
 }
 
 void table::vacate(node_index n, const task_class& x, const occupation& o) {
@@ -258,9 +266,12 @@ void table::vacate(node_index n, const task_class& x, const occupation& o) {
   p.memory_since[i] -= request.memory_bytes;
   --p.tasks[i];
   derive_use(p, i);
-  if (c.leaves_traces())
+  if (c.leaves_traces()) {
     edit_holdings(n).remove(c, o);
-  derive_holdings(p, n);
+    derive_holdings(p, n);
+  } else {
+    derive_offer(p, i);
+  }
 }
 
 } // namespace troupe::runtime::placement

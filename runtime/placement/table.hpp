@@ -100,6 +100,9 @@ public:
   /// colocation, ports, gpu, named resources, memory, cpu. What nobody can wait
   /// for comes first, what frees itself soonest last. `none`: it fits.
   [[nodiscard]] reason refuses(node_index n, const known_class& c) const;
+  /// The same where it is known whether the node labels satisfy `c`.
+  [[nodiscard]] reason
+  refuses(node_index n, const known_class& c, bool labels_satisfy) const;
   /// The same without what columns of pages and node labels say.
   [[nodiscard]] reason refuses_rarely(node_index n, const known_class& c) const;
 
@@ -118,6 +121,10 @@ public:
     return label_stamps_[p];
   }
 
+  /// Only what the labels and rules of other tasks say.
+  [[nodiscard]] reason
+  refuses_company(node_index n, const known_class& c) const;
+
 private:
   struct named_page {
     std::array<std::shared_ptr<const node_row>, page_rows> of;
@@ -132,13 +139,12 @@ private:
   /// Computes what columns derive from others and from `row`.
   void derive(node_index n);
   void derive_use(page& p, uint32_t i) const;
+  void derive_offer(page& p, uint32_t i) const;
   void derive_holdings(page& p, node_index n) const;
   void hold(node_index n, const known_class& c, const occupation& o);
   [[nodiscard]] const holdings* holdings_of(node_index n) const {
     return holdings_[n / page_rows]->of[n % page_rows].get();
   }
-  [[nodiscard]] reason
-  refuses_company(node_index n, const known_class& c) const;
 
   node_index rows_ = 0;
   uint32_t nodes_ = 0;

@@ -79,7 +79,7 @@ uint32_t table::tasks_avoiding(node_index n, const label& x) const {
 }
 
 uint32_t table::tasks_of_group(node_index n, const known_class& c) const {
-  auto filter = pages_[n / page_rows]->filter[n % page_rows];
+  auto filter = pages_[n / page_rows]->having[n % page_rows];
   if ((filter & filter_bit(c.group_hash)) == 0)
     return 0;
   return holdings_of(n)->count(tally_kind::grouped, c.group_hash, c.group);
@@ -88,20 +88,29 @@ uint32_t table::tasks_of_group(node_index n, const known_class& c) const {
 // -- rules -------------------------------------------------------------------
 
 reason table::refuses_company(node_index n, const known_class& c) const {
-  auto filter = pages_[n / page_rows]->filter[n % page_rows];
+  auto& p = *pages_[n / page_rows];
+  auto having = p.having[n % page_rows];
+  auto avoiding = p.avoiding[n % page_rows];
+  auto lacks = (having & c.with_filter) != c.with_filter;
+  if (lacks)
+    return reason::colocation;
+  auto known = (having & c.avoid_filter) | (avoiding & c.labels_filter);
+  if (known == 0 && c.with.empty())
+    return reason::none;
   auto held = holdings_of(n);
-  auto some = [&](tally_kind kind, uint64_t hash, const label& what) {
-    return (filter & filter_bit(hash)) != 0
-           && held->count(kind, hash, what) != 0;
-  };
+  auto some
+    = [&](uint64_t filter, tally_kind kind, uint64_t hash, const label& what) {
+        return (filter & filter_bit(hash)) != 0
+               && held->count(kind, hash, what) != 0;
+      };
   for (auto& x : c.avoid)
-    if (some(tally_kind::having, x.having, *x.what))
+    if (some(having, tally_kind::having, x.having, *x.what))
       return reason::colocation;
   for (auto& x : c.labels)
-    if (some(tally_kind::avoiding, x.avoiding, *x.what))
+    if (some(avoiding, tally_kind::avoiding, x.avoiding, *x.what))
       return reason::colocation;
   for (auto& x : c.with)
-    if (!some(tally_kind::having, x.having, *x.what))
+    if (!some(having, tally_kind::having, x.having, *x.what))
       return reason::colocation;
   return reason::none;
 }
@@ -133,21 +142,26 @@ reason table::refuses_rarely(node_index n, const known_class& c) const {
 }
 
 reason table::refuses(node_index n, const known_class& c) const {
-  if (!has(n))
+  return refuses(n, c,
+                 c.of.requirements.empty() || !has(n)
+                   || satisfies(row(n).labels, c.of.requirements));
+}
+
+reason
+table::refuses(node_index n, const known_class& c, bool labels_satisfy) const {
+  if (n >= rows_)
     return reason::no_nodes;
-  auto& r = row(n);
-  if (r.closed != reason::none)
-    return r.closed;
-  if (!satisfies(r.labels, c.of.requirements))
+  auto& p = *pages_[n / page_rows];
+  auto i = n % page_rows;
+  if (p.barred[i] != reason::none)
+    return p.barred[i];
+  if (!labels_satisfy)
     return reason::no_matching_labels;
-  auto held = holdings_of(n);
-  if (held && held->exclusive() != 0)
+  if (p.exclusive[i] != 0)
     return reason::exclusive;
   if (c.has_rare_rules())
     if (auto why = refuses_rarely(n, c); why != reason::none)
       return why;
-  auto& p = *pages_[n / page_rows];
-  auto i = n % page_rows;
   if (c.memory > p.memory_free[i])
     return reason::insufficient_memory;
   if (c.cpu > p.cpu_free[i])
