@@ -45,6 +45,11 @@ boost::json::object write_event(const event& x) {
     [&](const auto& y) {
       if constexpr (requires { y.task; })
         result["job"] = y.task.job;
+      // What a reader looks for first, also where it is the default.
+      if constexpr (requires { y.state; })
+        result["state"] = json::name_of(y.state);
+      if constexpr (requires { y.cordoned; })
+        result["cordoned"] = y.cordoned;
     },
     x.what);
   for (auto& [key, member] : members_of(x.what))

@@ -53,6 +53,16 @@ enum class detail : uint8_t { brief, full };
 /// `reason` is the name of a type here.
 [[nodiscard]] std::string key_of(std::string_view name);
 
+/// `text` as valid UTF-8 of at most `bytes_max` bytes, cut between characters.
+/// Bytes that are no character become U+FFFD. Tasks and machines say what they
+/// like, and whoever reads JSON later would refuse all of it.
+[[nodiscard]] std::string
+readable(std::string_view text,
+         size_t bytes_max = std::numeric_limits<size_t>::max());
+
+/// A string that every reader takes.
+[[nodiscard]] value text_value(std::string_view text);
+
 template <class T>
 concept described = boost::describe::has_describe_members<T>::value;
 
@@ -125,10 +135,10 @@ value write(const T& x, detail how) {
   } else if constexpr (described_enum<T>) {
     return value(name_of(x));
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-    return value(std::string_view{x});
+    return text_value(x);
   } else if constexpr (std::is_same_v<
                          T, task_ref> || std::is_same_v<T, timestamp>) {
-    return value(to_string(x));
+    return text_value(to_string(x));
   } else if constexpr (std::is_same_v<T, allocation_id>) {
     return x.value;
   } else if constexpr (std::is_same_v<T, milliseconds>) {
@@ -138,14 +148,14 @@ value write(const T& x, detail how) {
   } else if constexpr (std::is_same_v<T, label_set>) {
     object out;
     for (auto& [name, text] : x)
-      out[name] = text;
+      out[readable(name)] = text_value(text);
     return out;
   } else if constexpr (requires { x.has_value(); }) {
     return x ? write(*x, how) : value{};
   } else if constexpr (requires { typename T::mapped_type; }) {
     object out;
     for (auto& [key, element] : x)
-      out[key] = write(element, how);
+      out[readable(key)] = write(element, how);
     return out;
   } else if constexpr (described<T>) {
     object out;
