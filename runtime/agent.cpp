@@ -69,7 +69,8 @@ agent::steps agent::take(const std::vector<work_item>& items) {
 
 void agent::note(task_report report) {
   auto at = known_.find(report.allocation);
-  if (at == known_.end())
+  // After its end nothing becomes of it.
+  if (at == known_.end() || is_final(at->second.last.state))
     return;
   at->second.last = report;
   reports_.push(std::move(report));

@@ -1,5 +1,6 @@
 #include "runtime/task.hpp"
 
+#include "messages/json.hpp"
 #include "messages/quantity.hpp"
 
 namespace troupe::runtime {
@@ -26,7 +27,7 @@ task::step task::hear(const run_event& x) {
   case run_phase::preparing:
     if (!running_) {
       result.report = report(task_state::starting, x.at);
-      result.report->message = x.message.substr(0, message_bytes_max);
+      result.report->message = json::readable(x.message, message_bytes_max);
     }
     break;
   case run_phase::started:
@@ -76,7 +77,7 @@ task_report task::report(task_state state, timestamp at) const {
 task_report task::end_report(const run_event& x) const {
   auto result = report(x.state, x.at);
   result.why = x.why;
-  result.message = x.message.substr(0, message_bytes_max);
+  result.message = json::readable(x.message, message_bytes_max);
   result.exit_code = x.exit_code;
   if (stopping_ == reason::timed_out) {
     result.state = task_state::failed;
