@@ -27,6 +27,7 @@ void cluster::fold_event(const event& x) {
   TROUPE_ASSERT(x.version == version_ + 1);
   version_ = x.version;
   now_ = x.time;
+  said_at_ = x.time;
   std::visit([this](const auto& y) { fold(y); }, x.what);
 }
 
@@ -44,41 +45,63 @@ void cluster::fold(const job_submitted& x) {
   jobs_by_birth_[job.born] = &job;
   enter_class(job);
   refresh(job);
-  if (!x.key.empty()) {
-    if (keys_.find(x.key) == keys_.end())
-      keys_in_order_.push_back(x.key);
-    keys_[x.key].push_back({x.job, 1, job.count, true});
-  }
+  remember_key(x.key, {x.job, 1, job.count, true});
 }
 
 void cluster::fold(const job_updated& x) {
   auto& job = *job_called(x.job);
   leave_class(job);
-  if (job.live() > 0)
-    job.older[job.job_version] = job.spec;
+  if (x.job_version != job.job_version) {
+    if (job.held.contains(job.job_version))
+      job.older[job.job_version] = job.spec;
+    else
+      job.classes.erase(job.job_version);
+  }
   job.spec = x.spec;
   job.job_version = x.job_version;
-  job.count = x.spec->count;
   job.stopped = false;
+  job.forget = false;
   enter_class(job);
+  resize(job, x.spec->count);
   refresh(job);
-  if (!x.key.empty()) {
-    if (keys_.find(x.key) == keys_.end())
-      keys_in_order_.push_back(x.key);
-    keys_[x.key].push_back({x.job, job.job_version, job.count, false});
+  remember_key(x.key, {x.job, job.job_version, job.count, false});
+}
+
+void cluster::remember_key(const std::string& key, submitted_job answer) {
+  if (key.empty())
+    return;
+  auto [at, is_new] = keys_.try_emplace(key);
+  at->second.push_back(std::move(answer));
+  if (!is_new)
+    return;
+  keys_in_order_.push_back(key);
+  if (keys_in_order_.size() > options_.keys_max) {
+    keys_.erase(keys_in_order_.front());
+    keys_in_order_.pop_front();
   }
 }
 
 void cluster::fold(const job_scaled& x) {
   auto& job = *job_called(x.job);
-  job.count = x.count;
+  resize(job, x.count);
+  refresh(job);
+}
+
+void cluster::resize(job_record& job, uint32_t count) {
+  job.count = count;
   // Members beyond the new count that hold nothing are gone at once; the others
   // are stopped by facts of their own.
-  for (auto i = x.count; i < job.tasks.size(); ++i)
+  for (auto i = count; i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {
       stop_waiting(job, i);
+      job.tasks[i].why = reason::stopped_by_user;
+      job.tasks[i].ended_at = now_;
       set_state(job, job.tasks[i], task_state::stopped);
     }
+  trim(job);
+}
+
+void cluster::trim(job_record& job) {
   while (job.tasks.size() > job.count && is_final(job.tasks.back().state)) {
     auto index = static_cast<uint32_t>(job.tasks.size() - 1);
     --job.by_state[static_cast<size_t>(job.tasks.back().state)];
@@ -86,7 +109,6 @@ void cluster::fold(const job_scaled& x) {
     job.past.erase(index);
     job.tasks.pop_back();
   }
-  refresh(job);
 }
 
 void cluster::fold(const job_stopped& x) {
@@ -117,9 +139,10 @@ void cluster::fold(const task_placed& x) {
   stop_waiting(job, index);
   if (task.attempt > 0) {
     auto& past = job.past[index];
+    auto text = job.messages.find(index);
     past.push_back(
       {task.attempt, node_of(task), task.ended_as, task.why,
-       job.messages[index],
+       text == job.messages.end() ? std::string{} : text->second,
        task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
        task.placed_at, task.started_at, task.ended_at});
     if (past.size() > options_.attempts_max)
@@ -141,10 +164,14 @@ void cluster::fold(const task_placed& x) {
   placement::occupation held{x.gpus, {}};
   for (auto& port : x.ports)
     held.ports.push_back(port.host);
+  auto ordered = ports_in_order(*job.spec, held.ports);
   if (!held_)
-    table_.occupy_again(node.row, klass, held);
+    table_.occupy_again(node.row, klass, {held.gpus, ordered});
+  if (klass.chosen_ports > 0)
+    node.last_port = ordered.back();
   if (!held.gpus.empty() || !held.ports.empty())
     job.occupations[index] = std::move(held);
+  ++job.held[job.job_version];
   node.reserved += klass.request;
   node.allocations[task.allocation] = {&job, index};
   if (!klass.labels.empty())
@@ -157,7 +184,7 @@ void cluster::fold(const task_starting& x) {
   auto& job = *job_called(x.task.job);
   auto& task = job.tasks[x.task.index];
   set_state(job, task, task_state::starting);
-  job.messages[x.task.index] = x.message;
+  set_message(job, x.task.index, x.message);
 }
 
 void cluster::fold(const task_started& x) {
@@ -165,7 +192,7 @@ void cluster::fold(const task_started& x) {
   auto& task = job.tasks[x.task.index];
   set_state(job, task, task_state::running);
   task.started_at = now_;
-  if (job.spec->health)
+  if (job.spec_of(task.job_version)->health)
     task.health = task_health::unknown;
   job.messages.erase(x.task.index);
 }
@@ -191,18 +218,18 @@ void cluster::fold(const task_ended& x) {
   auto& job = *job_called(x.task.job);
   auto index = x.task.index;
   auto& task = materialise(job, index);
-  if (holds_capacity(task.state)) {
-    give(node_of(task), item_of(work_kind::forget, job, index));
+  if (holds_capacity(task.state))
     free_capacity(job, index);
-  } else {
+  else
     stop_waiting(job, index);
-  }
+  // A service that ran for long begins with short delays again; the retries of
+  // a batch task are counted over its whole life.
+  auto service = job.spec->kind == job_kind::service;
   auto ran = task.started_at ? now_ - task.started_at : milliseconds{0};
-  if (ran > job.spec->restart.window)
+  if (service && ran > job.spec->restart.window)
     task.failures = 0;
   if (x.state == task_state::failed
-      || (x.state == task_state::succeeded
-          && job.spec->kind == job_kind::service))
+      || (x.state == task_state::succeeded && service))
     ++task.failures;
   task.stopping = false;
   task.why = x.why;
@@ -211,11 +238,9 @@ void cluster::fold(const task_ended& x) {
   task.ended_at = now_;
   task.ended_as = x.state;
   task.health = task_health::none;
-  if (x.message.empty())
-    job.messages.erase(index);
-  else
-    job.messages[index] = x.message;
+  set_message(job, index, x.message);
   set_state(job, task, x.state);
+  trim(job);
   refresh(job);
 }
 

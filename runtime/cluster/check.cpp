@@ -29,16 +29,31 @@ std::string cluster::check_invariants() const {
   std::map<std::string, size_t> allocations;
   std::map<std::string, std::set<uint16_t>> ports;
   size_t delayed = 0;
+  size_t queued = 0;
+  size_t finished = 0;
+  uint64_t finished_tasks = 0;
   for (auto& [name, job] : jobs_) {
     state_counts counts{};
+    std::map<uint32_t, uint32_t> held;
     std::set<uint32_t> waiting;
     for (uint32_t i = 0; i < job.tasks.size(); ++i) {
       auto& task = job.tasks[i];
       auto who = name + '.' + std::to_string(i);
       ++counts[static_cast<size_t>(task.state)];
-      if (task.state == task_state::pending && !task.not_before)
+      auto late = delayed_.contains({task.not_before, job.born, i});
+      if (task.state == task_state::pending && !late)
         waiting.insert(i);
-      delayed += task.not_before ? 1 : 0;
+      delayed += late ? 1 : 0;
+      f.expect(!late || task.state == task_state::pending,
+               who + " is delayed and does not wait");
+      f.expect(late || task.state != task_state::pending
+                 || task.not_before <= now_,
+               who + " waits for a time and is not delayed");
+      f.expect(i < job.count || !is_final(task.state)
+                 || i + 1 < job.tasks.size(),
+               who + " is beyond the count and still remembered");
+      f.expect(i < job.count || task.state != task_state::pending,
+               who + " waits though it is beyond the count");
       f.expect(task.state != task_state::lost,
                who + " is lost and not requeued");
       f.expect(!job.stopped || task.state != task_state::pending,
@@ -51,6 +66,7 @@ std::string cluster::check_invariants() const {
       auto* on = find_node(node);
       f.expect(on != nullptr && on->allocations.contains(task.allocation),
                who + " is not among the allocations of node " + node);
+      ++held[task.job_version];
       reserved[node] += job.classes.at(task.job_version)->request;
       ++allocations[node];
       if (auto at = job.occupations.find(i); at != job.occupations.end())
@@ -59,6 +75,20 @@ std::string cluster::check_invariants() const {
                    "port " + std::to_string(port) + " of " + node
                      + " is held twice");
     }
+    f.expect(held == job.held, name + ": tasks by version are off");
+    for (auto& [version, spec] : job.older)
+      f.expect(held.contains(version),
+               name + ": an older version is remembered in vain");
+    queued += job.ready() > 0 ? 1 : 0;
+    finished += job.over() ? 1 : 0;
+    finished_tasks += job.over() ? job.finished_tasks : 0;
+    if (job.queued) {
+      auto& jobs = waiting_.at(job.klass).jobs;
+      auto at = jobs.find(key_of(job));
+      f.expect(job.queued == key_of(job) && at != jobs.end()
+                 && at->second == &job,
+               name + ": it stands at another place in the queue");
+    }
     f.expect(counts == job.by_state, name + ": counts by state are off");
     f.expect(waiting == job.requeued, name + ": waiting tasks are off");
     f.expect(job.queued.has_value() == (job.ready() > 0),
@@ -66,6 +96,16 @@ std::string cluster::check_invariants() const {
     f.expect(job.over() == (job.finished_at != 0), name + ": finished is off");
   }
   f.expect(delayed == delayed_.size(), "delayed tasks are off");
+  f.expect(finished == finished_.size() && finished_tasks == finished_tasks_,
+           "the list of finished jobs is off");
+  f.expect(jobs_by_birth_.size() == jobs_.size(), "jobs by birth are off");
+  f.expect(keys_.size() == keys_in_order_.size(), "keys are off");
+  size_t standing = 0;
+  waiting_.each([&](const waiting::job_class&, const job_record&) {
+    ++standing;
+    return true;
+  });
+  f.expect(standing == queued, "the queue has jobs that do not wait");
   for (auto& [name, node] : nodes_) {
     f.expect(node.reserved == reserved[name],
              name + ": reserved is not the sum of its tasks");
@@ -74,9 +114,19 @@ std::string cluster::check_invariants() const {
     auto capacity = node.profile.capacity;
     capacity.cpu_millicores = static_cast<int64_t>(
       static_cast<double>(capacity.cpu_millicores) * node.overcommit);
+    f.expect(name_of(node.row) == name, name + ": its row is another's");
+    f.expect(table_.used(node.row) == node.reserved,
+             name + ": the table holds other amounts than its tasks");
+    f.expect(table_.tasks(node.row) == node.allocations.size(),
+             name + ": the table holds another number of tasks");
+    auto open = node.state == node_state::ready && node.strays.empty()
+                && node.eligibility == node_eligibility::eligible;
+    f.expect((table_.row(node.row).closed == reason::none) == open,
+             name + ": it is open though it should not, or the reverse");
     f.expect(fits(node.reserved, capacity),
              name + ": more is reserved than there is");
   }
+  f.expect(table_.nodes() == nodes_.size(), "the table has other nodes");
   return f.text();
 }
 

@@ -63,8 +63,10 @@ expected<outcome, refusal> cluster::rehearse(const command& x, timestamp now) {
   auto result = std::visit([this](const auto& y) { return on(y); }, x);
   rehearsing_ = false;
   now_ = before;
-  if (result)
+  if (result) {
     result->version = version_;
+    result->term = term_;
+  }
   return result;
 }
 
@@ -74,7 +76,6 @@ void cluster::advance(timestamp now) {
     auto [due, born, index] = *delayed_.begin();
     delayed_.erase(delayed_.begin());
     auto& job = *jobs_by_birth_.at(born);
-    job.tasks[index].not_before = {};
     job.requeued.insert(index);
     refresh(job);
   }
@@ -99,6 +100,8 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
   auto result = waiting_.next(tasks_max, policies_);
   if (result) {
     batch_open_ = true;
+    for (auto& ask : result->asks)
+      asked_[ask.id] = ask.of;
     waiting_.begin_proposal();
   }
   return result;
@@ -106,11 +109,13 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
 
 void cluster::abandon() {
   batch_open_ = false;
+  asked_.clear();
 }
 
 void cluster::commit(const placement::proposal& x, timestamp now) {
   now_ = std::max(now_, now);
   batch_open_ = false;
+  auto asked = std::exchange(asked_, {});
   for (auto& run : x.runs) {
     auto found = jobs_by_birth_.find(run.id);
     if (found == jobs_by_birth_.end())
@@ -151,7 +156,11 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
       say(std::move(fact));
       held_ = false;
     }
-    if (job.ready() > 0 && !run.why_not_more.nodes.empty())
+    // A job that was updated meanwhile is of another class now: what is said
+    // here is not about that one.
+    auto ask = asked.find(run.id);
+    if (job.ready() > 0 && !run.why_not_more.nodes.empty() && ask != asked.end()
+        && ask->second == waiting_.at(job.klass).of)
       waiting_.block(job.klass, run.why_not_more);
   }
   settle();
@@ -338,11 +347,29 @@ void cluster::wait_for_place(job_record& job, uint32_t index,
 
 void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.requeued.erase(index);
-  auto& due = job.tasks[index].not_before;
-  if (due) {
+  if (auto due = std::exchange(job.tasks[index].not_before, {}))
     delayed_.erase({due, job.born, index});
-    due = {};
-  }
+}
+
+void cluster::set_message(job_record& job, uint32_t index,
+                          const std::string& text) {
+  if (text.empty())
+    job.messages.erase(index);
+  else
+    job.messages[index] = text;
+}
+
+std::vector<uint16_t>
+cluster::ports_in_order(const job_spec& spec,
+                        const std::vector<uint16_t>& ports) {
+  std::vector<uint16_t> fixed;
+  std::vector<uint16_t> chosen;
+  for (size_t i = 0; i < ports.size(); ++i)
+    (i < spec.ports.size() && spec.ports[i].host != 0 ? fixed : chosen)
+      .push_back(ports[i]);
+  std::sort(fixed.begin(), fixed.end());
+  fixed.insert(fixed.end(), chosen.begin(), chosen.end());
+  return fixed;
 }
 
 void cluster::free_capacity(job_record& job, uint32_t index) {
@@ -358,6 +385,14 @@ void cluster::free_capacity(job_record& job, uint32_t index) {
   node.reserved -= klass.request;
   node.allocations.erase(task.allocation);
   helped_.push_back(node.row);
+  auto of_version = job.held.find(task.job_version);
+  if (--of_version->second > 0)
+    return;
+  job.held.erase(of_version);
+  if (task.job_version != job.job_version) {
+    job.older.erase(task.job_version);
+    job.classes.erase(task.job_version);
+  }
 }
 
 void cluster::erase_job(job_record& job) {
@@ -389,6 +424,10 @@ placement::node_row cluster::row_of(const node_record& node) const {
   placement::node_row result{node.profile.name, node.profile.capacity,
                              node.labels,       node.weight,
                              node.overcommit,   reason::none};
+  // Nobody else says which drivers work there.
+  std::erase_if(result.labels, [](const label& x) {
+    return x.name.starts_with(driver_label(""));
+  });
   // A worker that names no drivers takes whatever it is given.
   auto drivers = node.profile.drivers.empty() ? json::names_of<driver_kind>()
                                               : node.profile.drivers;
@@ -401,6 +440,8 @@ placement::node_row cluster::row_of(const node_record& node) const {
 milliseconds
 cluster::backoff_of(const job_record& job, uint32_t failures) const {
   auto& rule = job.spec->restart;
+  if (rule.delay.count() == 0)
+    return milliseconds{0};
   auto power = static_cast<double>(std::min(failures, 64U)) - 1;
   auto delay = static_cast<double>(rule.delay.count())
                * std::pow(rule.backoff, std::max(power, 0.0));
@@ -409,7 +450,7 @@ cluster::backoff_of(const job_record& job, uint32_t failures) const {
 }
 
 void cluster::give(const std::string& node, work_item item) {
-  if (folding_)
+  if (folding_ || rehearsing_)
     return;
   work_.push_back({node, std::move(item)});
 }
@@ -423,12 +464,13 @@ cluster::item_of(work_kind kind, const job_record& job, uint32_t index) const {
   result.attempt = task.attempt;
   result.allocation = task.allocation;
   if (kind == work_kind::start) {
-    result.spec = job.spec;
+    // Of its own version: the job may have been updated since it was placed.
+    result.spec = job.spec_of(task.job_version);
     auto at = job.occupations.find(index);
     if (at != job.occupations.end()) {
       result.gpus = at->second.gpus;
-      for (size_t i = 0; i < job.spec->ports.size(); ++i) {
-        auto& port = job.spec->ports[i];
+      for (size_t i = 0; i < result.spec->ports.size(); ++i) {
+        auto& port = result.spec->ports[i];
         result.ports.push_back(
           {port.name, port.container, at->second.ports.at(i)});
       }

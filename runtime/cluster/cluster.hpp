@@ -134,6 +134,10 @@ private:
   expected<outcome, refusal> on(const stop_task& x);
   expected<outcome, refusal> on(const restart_task& x);
   void roll(job_record& job);
+  submitted_job submit(const job_spec_ptr& spec, const std::string& key);
+  /// Starts members that are wanted again: those from `first` on, and, after a
+  /// stop of the whole job, those that it stopped.
+  void revive(job_record& job, uint32_t first, bool after_stop);
   void start_again(job_record& job, uint32_t index, reason why,
                    std::string message, milliseconds delay);
   void forget_old_jobs();
@@ -153,7 +157,7 @@ private:
   expected<outcome, refusal> on(const take_reports& x);
   void take_report(node_record& node, const task_report& x);
   void end_attempt(job_record& job, uint32_t index, const task_report& x);
-  void after_end(job_record& job, uint32_t index);
+  void after_end(job_record& job, uint32_t index, const task_record& before);
 
   // apply.cpp
   void say(fact x);
@@ -184,9 +188,14 @@ private:
   expected<void, std::string>
   restore_node(const boost::json::value& from,
                std::set<placement::node_index>& gaps);
-  expected<void, std::string> restore_job(const boost::json::value& from);
-  expected<void, std::string> restore_tasks(const boost::json::value& from);
+  /// Tasks of a job that are still to come, by its name.
+  using missing_tasks = std::map<std::string, uint64_t, std::less<>>;
+  expected<void, std::string>
+  restore_job(const boost::json::value& from, missing_tasks& missing);
+  expected<void, std::string>
+  restore_tasks(const boost::json::value& from, missing_tasks& missing);
   expected<void, std::string> restore_key(const boost::json::value& from);
+  void restore_last_port(node_record& node);
   expected<void, std::string>
   restore_task(job_record& job, const task_record& task);
 
@@ -204,6 +213,15 @@ private:
   void stop_waiting(job_record& job, uint32_t index);
   void free_capacity(job_record& job, uint32_t index);
   void erase_job(job_record& job);
+  void resize(job_record& job, uint32_t count);
+  /// Forgets the last members beyond the count that hold nothing.
+  void trim(job_record& job);
+  static void
+  set_message(job_record& job, uint32_t index, const std::string& text);
+  void remember_key(const std::string& key, submitted_job answer);
+  /// The ports of `fact` in the order of `occupation`: fixed ones first.
+  static std::vector<uint16_t>
+  ports_in_order(const job_spec& spec, const std::vector<uint16_t>& ports);
   void close_or_open(node_record& node);
   [[nodiscard]] placement::node_row row_of(const node_record& node) const;
   [[nodiscard]] milliseconds
@@ -219,6 +237,8 @@ private:
   version_number term_ = 0;
   /// Time of the fact that is being decided or applied.
   timestamp now_;
+  /// Time of the last fact.
+  timestamp said_at_;
   settings settings_;
   std::map<std::string, job_record, std::less<>> jobs_;
   std::map<std::string, node_record, std::less<>> nodes_;
@@ -246,6 +266,8 @@ private:
   bool folding_ = false;
   bool rehearsing_ = false;
   bool batch_open_ = false;
+  /// [job's birth] Classes for which the open batch asks.
+  std::map<version_number, std::shared_ptr<const placement::task_class>> asked_;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

@@ -8,6 +8,9 @@ namespace troupe::runtime {
 
 namespace {
 
+/// Tasks of one job, as the job language has it.
+constexpr uint32_t count_max = 1'000'000;
+
 unexpected<refusal> not_found(std::string what) {
   return make_unexpected(refusal{refusal_kind::not_found, std::move(what), {}});
 }
@@ -38,6 +41,8 @@ std::vector<problem> unsupported(const job_spec& x) {
   refuse(!x.after.empty(), "/after", "dependencies between jobs are");
   refuse(x.schedule.has_value(), "/schedule", "schedules are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
+  refuse(x.replace_after.value_or(milliseconds{0}).count() > 0,
+         "/onNodeLoss/replaceAfter", "waiting for a silent node is");
   refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
   return result;
 }
@@ -62,22 +67,49 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
                                    "the job cannot be accepted as it is",
                                    std::move(problems)});
   for (auto& spec : x.specs) {
-    auto* job = job_called(spec->name);
-    if (job == nullptr || job->over()) {
-      say(job_submitted{spec->name, spec, x.key});
-      result.jobs.push_back({spec->name, 1, spec->count, true});
-      continue;
-    }
-    if (*job->spec != *spec || job->count != spec->count)
-      say(job_updated{spec->name, spec, job->job_version + 1, x.key});
-    roll(*job);
-    result.jobs.push_back({spec->name, job->job_version, job->count, false});
-  }
-  while (keys_in_order_.size() > options_.keys_max) {
-    keys_.erase(keys_in_order_.front());
-    keys_in_order_.pop_front();
+    result.jobs.push_back(submit(spec, x.key));
   }
   return result;
+}
+
+submitted_job
+cluster::submit(const job_spec_ptr& spec, const std::string& key) {
+  auto* job = job_called(spec->name);
+  if (job == nullptr || job->over()) {
+    say(job_submitted{spec->name, spec, key});
+    return {spec->name, 1, spec->count, true};
+  }
+  auto changed
+    = job->stopped || *job->spec != *spec || job->count != spec->count;
+  auto version = job->job_version + (changed ? 1 : 0);
+  auto after_stop = job->stopped;
+  auto known = std::min(job->count, spec->count);
+  // A key is remembered even if nothing changes, so that its second use is
+  // answered like the first.
+  if (changed || !key.empty())
+    say(job_updated{spec->name, spec, version, key});
+  if (changed && !rehearsing_) {
+    revive(*job, known, after_stop);
+    roll(*job);
+  }
+  return {spec->name, version, spec->count, false};
+}
+
+void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
+  auto end = std::min<size_t>(job.tasks.size(), job.count);
+  auto service = job.spec->kind == job_kind::service;
+  for (uint32_t i = 0; i < end; ++i) {
+    auto& task = job.tasks[i];
+    // A task that had succeeded does so once, unless it is of a service now.
+    auto wanted = i >= first
+                  || (task.state == task_state::stopped ? after_stop : service);
+    if (is_final(task.state) && wanted)
+      start_again(job, i, reason::none, "", milliseconds{0});
+    else if (holds_capacity(task.state) && task.stopping && !task.restart
+             && (i >= first || after_stop))
+      say(task_stopping{
+        {job.name, i}, reason::none, "it starts again once it ended", true});
+  }
 }
 
 /// Brings the living tasks of `job` in step with its spec: members beyond the
@@ -85,29 +117,35 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
 void cluster::roll(job_record& job) {
   if (job.stopped)
     return;
-  uint32_t unavailable = 0;
-  for (auto& task : job.tasks)
-    if (task.stopping || !holds_capacity(task.state))
-      ++unavailable;
-  auto at_once = job.spec->kind == job_kind::service
-                   ? std::max(job.spec->update.max_unavailable, 1U)
-                   : job.count;
-  for (uint32_t i = 0; i < job.tasks.size(); ++i) {
-    auto& task = job.tasks[i];
-    if (!holds_capacity(task.state) || task.stopping)
-      continue;
-    if (i >= job.count)
+  for (auto i = job.count; i < job.tasks.size(); ++i)
+    if (holds_capacity(job.tasks[i].state)
+        && (!job.tasks[i].stopping || job.tasks[i].restart))
       say(task_stopping{
         {job.name, i}, reason::stopped_by_user, "scaled down", false});
-    else if (task.job_version != job.job_version && unavailable < at_once
-             && job.spec->kind == job_kind::service) {
+  if (job.spec->kind != job_kind::service || job.older.empty())
+    return;
+  auto end
+    = static_cast<uint32_t>(std::min<size_t>(job.tasks.size(), job.count));
+  auto available = [](const task_record& x) {
+    return x.state == task_state::running && !x.stopping;
+  };
+  uint32_t unavailable = 0;
+  for (uint32_t i = 0; i < end; ++i)
+    if (!is_final(job.tasks[i].state) && !available(job.tasks[i]))
       ++unavailable;
-      say(
-        task_stopping{{job.name, i},
+  auto at_once = std::max(job.spec->update.max_unavailable, 1U);
+  for (uint32_t i = 0; i < end; ++i) {
+    auto& task = job.tasks[i];
+    if (!holds_capacity(task.state) || task.stopping
+        || task.job_version == job.job_version)
+      continue;
+    // What does not run yet is missed by nobody.
+    if (available(task) && unavailable++ >= at_once)
+      return;
+    say(task_stopping{{job.name, i},
                       reason::none,
                       "replaced by version " + std::to_string(job.job_version),
                       true});
-    }
   }
 }
 
@@ -118,7 +156,8 @@ expected<outcome, refusal> cluster::on(const stop_job& x) {
   if (!job->stopped || (x.forget && !job->forget))
     say(job_stopped{x.job, x.forget});
   for (uint32_t i = 0; i < job->tasks.size(); ++i)
-    if (holds_capacity(job->tasks[i].state) && !job->tasks[i].stopping)
+    if (holds_capacity(job->tasks[i].state)
+        && (!job->tasks[i].stopping || job->tasks[i].restart))
       say(task_stopping{{job->name, i}, reason::stopped_by_user, "", false});
   if (job->forget && job->live() == 0)
     say(job_forgotten{x.job});
@@ -134,12 +173,19 @@ expected<outcome, refusal> cluster::on(const scale_job& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" is over; submit it again instead",
               {}});
-  if (job->count != x.count) {
+  if (x.count > count_max)
+    return make_unexpected(refusal{refusal_kind::bad_input,
+                                   "a job has at most 1000000 tasks",
+                                   {{"/count", "write 0 to 1000000"}}});
+  if (job->count != x.count && !rehearsing_) {
+    auto known = std::min(job->count, x.count);
     say(job_scaled{x.job, x.count});
+    if (!job->stopped)
+      revive(*job, known, false);
     roll(*job);
   }
   outcome result;
-  result.jobs.push_back({x.job, job->job_version, job->count, false});
+  result.jobs.push_back({x.job, job->job_version, x.count, false});
   return result;
 }
 
@@ -152,7 +198,8 @@ expected<outcome, refusal> cluster::on(const restart_job& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" is stopped; submit it again instead",
               {}});
-  for (uint32_t i = 0; i < job->tasks.size(); ++i)
+  auto end = std::min<size_t>(job->tasks.size(), job->count);
+  for (uint32_t i = 0; i < end; ++i)
     if (auto restarted = on(restart_task{{x.job, i}}); !restarted)
       return restarted;
   return outcome{};
@@ -190,7 +237,7 @@ expected<outcome, refusal> cluster::on(const restart_task& x) {
   if (is_final(task->state))
     start_again(*job, x.task.index, reason::none, "restarted by a user",
                 milliseconds{0});
-  else if (!task->stopping)
+  else if (!task->stopping || !task->restart)
     say(task_stopping{x.task, reason::none, "restarted by a user", true});
   return outcome{};
 }

@@ -1,6 +1,7 @@
 // What is asked of nodes, and what nodes and their actors tell.
 
 #include <algorithm>
+#include <cmath>
 
 #include "messages/json.hpp"
 
@@ -30,13 +31,17 @@ expected<outcome, refusal> cluster::on(const join_node& x) {
         + std::to_string(protocol_version)
         + ": install the same version of troupe on both",
       {}});
+  if (name.empty() || json::readable(name) != name)
+    return make_unexpected(refusal{refusal_kind::bad_input,
+                                   "a node needs a name that is UTF-8 text",
+                                   {{"/name", "write a name"}}});
   auto* node = node_called(name);
   if (node == nullptr || node->profile != x.profile)
     say(node_joined{name, x.profile});
   else if (node->state != node_state::ready)
     say(node_ready{name});
   node = node_called(name);
-  if (node != nullptr && x.inventory)
+  if (node != nullptr && x.inventory && !rehearsing_)
     reconcile(*node, *x.inventory);
   return outcome{};
 }
@@ -70,6 +75,17 @@ expected<outcome, refusal> cluster::on(const change_node& x) {
   auto* node = node_called(x.node);
   if (node == nullptr)
     return no_node(x.node);
+  // Written so that what is not a number is refused as well.
+  if (!(x.weight.value_or(1) > 0) || !std::isfinite(x.weight.value_or(1)))
+    return make_unexpected(refusal{refusal_kind::bad_input,
+                                   "a node's weight is above 0",
+                                   {{"/weight", "write a number above 0"}}});
+  if (!(x.overcommit.value_or(1) >= 1)
+      || !std::isfinite(x.overcommit.value_or(1)))
+    return make_unexpected(
+      refusal{refusal_kind::bad_input,
+              "a node's overcommit is 1 or more",
+              {{"/overcommit", "write a number of at least 1"}}});
   node_labelled fact{x.node, node->labels, x.weight.value_or(node->weight),
                      x.overcommit.value_or(node->overcommit)};
   for (auto& change : x.labels) {
@@ -129,13 +145,21 @@ expected<outcome, refusal> cluster::on(const change_node_health& x) {
 /// does run on is stopped when the node comes back, before it gets new work.
 void cluster::give_up_tasks(node_record& node, reason why,
                             const std::string& message) {
+  if (rehearsing_)
+    return;
   auto places = node.allocations;
   for (auto& [allocation, place] : places) {
+    // It may run on all the same: if the silence ends without a new hello, this
+    // is the only stop that reaches it.
+    work_item stop = item_of(work_kind::stop, *place.job, place.index);
+    stop.why = why;
+    node.strays.insert(allocation);
     task_report gone;
     gone.state = task_state::lost;
     gone.why = why;
     gone.message = message;
     end_attempt(*place.job, place.index, gone);
+    give(node.profile.name, std::move(stop));
   }
 }
 

@@ -1,15 +1,25 @@
 // What nodes tell of their tasks.
 
+#include "messages/json.hpp"
+
 #include "runtime/cluster/cluster.hpp"
 
 namespace troupe::runtime {
 
 namespace {
 
+/// What a node says to people about one task.
+constexpr size_t message_bytes_max = 1'024;
+
 /// Ends that are not the task's own doing: they never use up its retries.
 bool is_misfortune(reason x) {
   return x == reason::node_lost || x == reason::port_in_use
          || x == reason::preempted || x == reason::drained;
+}
+
+std::string_view message_of(const job_record& job, uint32_t index) {
+  auto at = job.messages.find(index);
+  return at == job.messages.end() ? std::string_view{} : at->second;
 }
 
 std::string plural(uint32_t n, const std::string& word) {
@@ -25,8 +35,17 @@ expected<outcome, refusal> cluster::on(const take_reports& x) {
       refusal{refusal_kind::not_found,
               "there is no node \"" + x.node + "\"; register it first",
               {}});
-  for (auto& report : x.reports)
-    take_report(*node, report);
+  if (rehearsing_)
+    return outcome{};
+  for (auto& report : x.reports) {
+    if (report.message.size() <= message_bytes_max) {
+      take_report(*node, report);
+      continue;
+    }
+    auto shorter = report;
+    shorter.message = json::readable(report.message, message_bytes_max);
+    take_report(*node, shorter);
+  }
   return outcome{};
 }
 
@@ -63,21 +82,28 @@ void cluster::take_report(node_record& node, const task_report& x) {
   case task_state::starting:
     if (task.state == task_state::placed
         || (task.state == task_state::starting
-            && job->messages[index] != x.message))
+            && message_of(*job, index) != x.message))
       say(task_starting{{job->name, index}, node.profile.name, x.message});
     break;
   case task_state::running:
-    if (task.state != task_state::running)
+    if (task.state != task_state::running) {
       say(task_started{{job->name, index}, node.profile.name});
+      // Its successor runs: the next one of an older version may go.
+      roll(*job);
+    }
     if (task.health != x.health && x.health != task_health::none)
       say(task_health_changed{{job->name, index}, x.health, x.message});
     break;
   case task_state::succeeded:
   case task_state::failed:
   case task_state::stopped:
-  case task_state::lost:
+  case task_state::lost: {
+    // Only what its machine knows to have ended may be forgotten there.
+    auto forget = item_of(work_kind::forget, *job, index);
     end_attempt(*job, index, x);
+    give(node.profile.name, std::move(forget));
     break;
+  }
   case task_state::pending:
   case task_state::placed:
   case task_state::cached:
@@ -94,16 +120,19 @@ void cluster::end_attempt(job_record& job, uint32_t index,
     say(task_started{{job.name, index}, node_of(task)});
   // What a stop ends is stopped, whatever its exit code: it was not its own
   // doing. Nobody looks for a lost task that is not wanted any more.
+  auto before = task;
   auto state = x.state;
   auto why = x.why;
   auto unwanted
     = job.stopped || index >= job.count || (task.stopping && !task.restart);
-  if (task.stopping && state == task_state::failed
-      && (why == reason::exit_code || why == reason::signal)) {
+  auto killed = state == task_state::failed
+                && (why == reason::exit_code || why == reason::signal);
+  auto left
+    = state == task_state::succeeded && job.spec->kind == job_kind::service;
+  if ((task.stopping && (killed || left))
+      || (unwanted && state == task_state::lost)) {
     state = task_state::stopped;
-    why = task.why;
-  } else if (unwanted && state == task_state::lost) {
-    state = task_state::stopped;
+    why = task.stopping ? task.why : reason::stopped_by_user;
   }
   say(task_ended{{job.name, index},
                  task.attempt,
@@ -112,26 +141,30 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                  why,
                  x.message,
                  x.exit_code});
-  after_end(job, index);
+  after_end(job, index, before);
 }
 
-/// Decides what follows from the end of an attempt.
-void cluster::after_end(job_record& job, uint32_t index) {
-  auto& task = job.tasks[index];
+/// Decides what follows from the end of an attempt, which was `before` until
+/// then.
+void cluster::after_end(job_record& job, uint32_t index,
+                        const task_record& before) {
   if (job.stopped || index >= job.count) {
     if (job.forget && job.live() == 0)
       say(job_forgotten{job.name});
     return;
   }
+  auto& task = job.tasks[index];
   auto service = job.spec->kind != job_kind::batch;
-  if (task.restart) {
+  if (before.stopping && !before.restart) {
+    // By a user: it stays so until somebody starts it again, however it ended.
+  } else if (before.restart) {
     start_again(job, index, reason::none, "", milliseconds{0});
   } else if (is_misfortune(task.why) || task.state == task_state::lost) {
     auto wait = task.why == reason::port_in_use ? job.spec->restart.delay
                                                 : milliseconds{0};
     start_again(job, index, task.why, "", wait);
   } else if (task.state == task_state::stopped) {
-    // By a user: it stays so until somebody starts it again.
+    // By somebody on its machine, as if by a user.
   } else if (service) {
     start_again(job, index, task.why, "", backoff_of(job, task.failures));
   } else if (task.state == task_state::failed

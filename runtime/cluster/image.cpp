@@ -41,10 +41,11 @@ struct node_image {
   double weight = 1;
   double overcommit = 1;
   int64_t joined_at = 0;
+  uint16_t last_port = 0;
   bool operator==(const node_image&) const = default;
   BOOST_DESCRIBE_CLASS(node_image, (),
                        (profile, row, state, eligibility, labels, weight,
-                        overcommit, joined_at),
+                        overcommit, joined_at, last_port),
                        (), ())
 };
 
@@ -202,12 +203,14 @@ std::vector<extra_image> extras_of(const job_record& x) {
 } // namespace
 
 void cluster::save(const std::function<void(std::string_view)>& out) const {
-  out(line_of("cluster", json::write(head_image{image_format, version_, term_,
-                                                now_.ms, settings_, names_})));
+  out(line_of("cluster",
+              json::write(head_image{image_format, version_, term_, said_at_.ms,
+                                     settings_, names_})));
   for (auto& [name, x] : nodes_)
-    out(line_of("node", json::write(node_image{
-                          x.profile, x.row, x.state, x.eligibility, x.labels,
-                          x.weight, x.overcommit, x.joined_at.ms})));
+    out(line_of("node",
+                json::write(node_image{x.profile, x.row, x.state, x.eligibility,
+                                       x.labels, x.weight, x.overcommit,
+                                       x.joined_at.ms, x.last_port})));
   for (auto& [name, x] : jobs_) {
     job_image image{x.name,
                     x.spec,
@@ -245,6 +248,7 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
   // Rows stay where they were, since ties go to the lowest row: gaps are filled
   // first and emptied last.
   std::set<placement::node_index> gaps;
+  missing_tasks missing;
   std::string_view line;
   while (next(line)) {
     boost::json::error_code error;
@@ -258,9 +262,9 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
     else if (entry.key() == "node")
       ok = restore_node(entry.value(), gaps);
     else if (entry.key() == "job")
-      ok = restore_job(entry.value());
+      ok = restore_job(entry.value(), missing);
     else if (entry.key() == "tasks")
-      ok = restore_tasks(entry.value());
+      ok = restore_tasks(entry.value(), missing);
     else if (entry.key() == "key")
       ok = restore_key(entry.value());
     // Other kinds are of a newer version that says they may be left out.
@@ -269,6 +273,11 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
   }
   if (version_ == 0)
     return make_unexpected("the snapshot has no head");
+  if (!missing.empty())
+    return make_unexpected("the snapshot lacks tasks of job "
+                           + missing.begin()->first);
+  for (auto& [name, node] : nodes_)
+    restore_last_port(node);
   for (auto row : gaps)
     table_.remove(row);
   helped_.clear();
@@ -284,7 +293,7 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
     return make_unexpected("the snapshot is of a newer version of troupe");
   version_ = image.version;
   term_ = image.term;
-  now_ = {image.now};
+  now_ = said_at_ = {image.now};
   settings_ = image.config;
   names_ = image.names;
   for (uint32_t i = 0; i < names_.size(); ++i)
@@ -310,6 +319,7 @@ cluster::restore_node(const json::value& from,
   node.weight = image.weight;
   node.overcommit = image.overcommit;
   node.joined_at = {image.joined_at};
+  node.last_port = image.last_port;
   node.row = image.row;
   while (rows_.size() <= node.row) {
     rows_.push_back(nullptr);
@@ -324,7 +334,19 @@ cluster::restore_node(const json::value& from,
   return {};
 }
 
-expected<void, std::string> cluster::restore_job(const json::value& from) {
+/// Lets the table's search for free ports begin where it had come to.
+void cluster::restore_last_port(node_record& node) {
+  if (node.last_port == 0)
+    return;
+  placement::task_class one_port;
+  one_port.chosen_ports = 1;
+  placement::occupation held{{}, {node.last_port}};
+  table_.occupy_again(node.row, one_port, held);
+  table_.vacate(node.row, one_port, held);
+}
+
+expected<void, std::string>
+cluster::restore_job(const json::value& from, missing_tasks& missing) {
   job_image image;
   if (auto ok = read_image(from, image); !ok)
     return ok;
@@ -363,17 +385,22 @@ expected<void, std::string> cluster::restore_job(const json::value& from) {
   enter_class(job);
   if (image.tasks == 0)
     refresh(job);
-  job.tasks.reserve(image.tasks);
+  else
+    missing[job.name] = image.tasks;
   return {};
 }
 
-expected<void, std::string> cluster::restore_tasks(const json::value& from) {
+expected<void, std::string>
+cluster::restore_tasks(const json::value& from, missing_tasks& missing) {
   slice_image image;
   if (auto ok = read_image(from, image); !ok)
     return ok;
   auto* job = job_called(image.job);
-  if (job == nullptr)
-    return make_unexpected("tasks of job " + image.job + ", which is missing");
+  auto open = missing.find(image.job);
+  if (job == nullptr || open == missing.end()
+      || open->second < image.rows.size())
+    return make_unexpected("tasks of job " + image.job
+                           + ", which does not have them");
   for (auto& row : image.rows) {
     auto task = task_of_row(row);
     if (!task)
@@ -381,7 +408,11 @@ expected<void, std::string> cluster::restore_tasks(const json::value& from) {
     if (auto ok = restore_task(*job, *task); !ok)
       return ok;
   }
-  refresh(*job);
+  open->second -= image.rows.size();
+  if (open->second == 0) {
+    missing.erase(open);
+    refresh(*job);
+  }
   return {};
 }
 
@@ -400,7 +431,7 @@ cluster::restore_task(job_record& job, const task_record& task) {
   job.tasks.push_back(task);
   ++job.by_state[static_cast<size_t>(task.state)];
   if (task.state == task_state::pending) {
-    if (task.not_before)
+    if (task.not_before > now_)
       delayed_.insert({task.not_before, job.born, index});
     else
       job.requeued.insert(index);
@@ -415,8 +446,10 @@ cluster::restore_task(job_record& job, const task_record& task) {
                            + " runs on a node that is not in the snapshot");
   placement::occupation held;
   if (auto at = job.occupations.find(index); at != job.occupations.end())
-    held = at->second;
+    held = {at->second.gpus,
+            ports_in_order(*job.spec_of(task.job_version), at->second.ports)};
   table_.occupy_again(node->row, *klass->second, held);
+  ++job.held[task.job_version];
   node->reserved += klass->second->request;
   node->allocations[task.allocation] = {&job, index};
   return {};

@@ -47,7 +47,8 @@ struct task_record {
   timestamp placed_at;
   timestamp started_at;
   timestamp ended_at;
-  /// When it may be placed again.
+  /// When it may be placed again; also once that time has come, since only
+  /// facts change what is remembered.
   timestamp not_before;
 };
 
@@ -100,6 +101,8 @@ struct job_record {
   std::map<uint32_t, std::shared_ptr<const placement::task_class>> classes;
   /// [job version] Specs before the present one whose tasks live on.
   std::map<uint32_t, job_spec_ptr> older;
+  /// [job version] Tasks of that version that hold capacity, none left out.
+  std::map<uint32_t, uint32_t> held;
   /// Where it stands in the queue, if it does.
   std::optional<queue_key> queued;
   /// Version at which its last task ended; 0 while it is not over.
@@ -111,6 +114,11 @@ struct job_record {
   std::map<uint32_t, placement::occupation> occupations;
   std::map<uint32_t, std::vector<attempt_record>> past;
 
+  /// The spec that a task of `version` was placed with.
+  [[nodiscard]] const job_spec_ptr& spec_of(uint32_t version) const {
+    auto at = older.find(version);
+    return version == job_version || at == older.end() ? spec : at->second;
+  }
   [[nodiscard]] uint32_t fresh() const {
     auto known = static_cast<uint32_t>(tasks.size());
     return known < count ? count - known : 0;
@@ -158,6 +166,9 @@ struct node_record {
   double overcommit = 1;
   timestamp joined_at;
   resources reserved;
+  /// The host port that was chosen last, which tells where the search for the
+  /// next one begins; 0 if none was.
+  uint16_t last_port = 0;
   std::map<allocation_id, task_place> allocations;
   /// Allocations that were given up and yet run there: until they are gone,
   /// nothing new goes to the node.

@@ -45,7 +45,15 @@ void waiting::insert(job_record& job, queue_key key) {
 }
 
 void waiting::erase(const job_record& job, queue_key key) {
-  classes_[job.klass]->jobs.erase(key);
+  auto& x = *classes_[job.klass];
+  x.jobs.erase(key);
+  if (x.jobs.empty()) {
+    // Nobody looks at what could help while nobody waits: whoever comes next
+    // is tried, and what a proposal says of those before does not count.
+    x.blocked = false;
+    x.helped = true;
+    x.refusal = {};
+  }
   refresh_head(job.klass);
 }
 
@@ -130,8 +138,10 @@ waiting::next(uint32_t tasks_max,
     if (++at != x.jobs.end())
       open.push({at, id});
   }
-  for (auto id : unserved)
+  for (auto id : unserved) {
+    classes_[id]->helped = false;
     block(id, {{{reason::unknown_scheduler, 0}}});
+  }
   if (result.asks.empty())
     return std::nullopt;
   return result;

@@ -170,7 +170,8 @@ std::optional<timestamp> first_due(const job_record& job) {
   auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);
   std::optional<timestamp> result;
   for (size_t i = 0; i < most && left > 0; ++i)
-    if (auto due = job.tasks[i].not_before) {
+    if (auto due = job.tasks[i].not_before;
+        due && !job.requeued.contains(static_cast<uint32_t>(i))) {
       result = std::min(result.value_or(due), due);
       --left;
     }
