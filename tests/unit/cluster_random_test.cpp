@@ -1,0 +1,344 @@
+// Random operations: whatever is asked, reported and proposed, in whatever
+// order, the state is the fold of its facts and nobody is oversubscribed.
+
+#include <random>
+
+#include "tests/unit/cluster_fixture.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// Does one random thing after another to a cluster, as users, machines and
+/// policies might.
+class random_life {
+public:
+  explicit random_life(uint64_t seed) : engine_(seed) { c.check = false; }
+
+  void step() {
+    switch (below(20)) {
+    case 0:
+    case 1:
+    case 2:
+      submit();
+      break;
+    case 3:
+      ask(stop_job{job(), below(3) == 0});
+      break;
+    case 4:
+      ask(scale_job{job(), static_cast<uint32_t>(below(12))});
+      break;
+    case 5:
+      if (below(3) == 0)
+        ask(restart_job{job()});
+      else
+        ask(restart_task{{job(), static_cast<uint32_t>(below(8))}});
+      break;
+    case 6:
+      ask(stop_task{{job(), static_cast<uint32_t>(below(8))}});
+      break;
+    case 7:
+      join();
+      break;
+    case 8:
+      change_a_node();
+      break;
+    case 9:
+      c.pass(milliseconds{static_cast<int64_t>(below(5'000))});
+      break;
+    case 10:
+    case 11:
+    case 12:
+      propose();
+      break;
+    default:
+      report();
+    }
+  }
+
+  size_t below(size_t n) { return static_cast<size_t>(engine_() % n); }
+
+  cluster_fixture c;
+
+private:
+  std::string job() { return "job-" + std::to_string(below(12)); }
+  std::string node() { return "node-" + std::to_string(below(9)); }
+
+  void ask(const command& x) { static_cast<void>(c.ask(x)); }
+
+  job_spec_ptr a_spec() {
+    auto x = a_job(job());
+    x.tasks(
+       static_cast<uint32_t>(below(4) == 0 ? below(5'000) + 1 : below(6) + 1))
+      .cpu(static_cast<double>(below(5) + 1) / 4)
+      .priority(static_cast<int32_t>(below(3)))
+      .retries(static_cast<uint32_t>(below(3)))
+      .delay(milliseconds{static_cast<int64_t>(below(2) * 700)})
+      .at_once(static_cast<uint32_t>(below(3)));
+    if (below(2) == 0)
+      x.service();
+    if (below(4) == 0)
+      x.requires_label("zone", {below(2) == 0 ? "a" : "!b"});
+    if (below(5) == 0)
+      x.label_of("app", "p");
+    if (below(6) == 0)
+      x.away_from("app", "p");
+    if (below(8) == 0)
+      x.near("app", "p");
+    if (below(8) == 0)
+      x.spread_by("zone");
+    if (below(12) == 0)
+      x.exclusive();
+    if (below(6) == 0)
+      x.port("p", 80).port("q", 81, below(2) == 0 ? 0 : 8'080);
+    if (below(8) == 0)
+      x.gpu(below(2) == 0 ? 500 : 1'000);
+    if (below(12) == 0)
+      x.strategy(below(2) == 0 ? "spread" : "nobody");
+    return x;
+  }
+
+  void submit() {
+    submit_jobs x;
+    x.specs.push_back(a_spec());
+    if (below(3) == 0)
+      x.key = "key-" + std::to_string(below(20));
+    ask(x);
+  }
+
+  void join() {
+    auto name = node();
+    // Machines only grow: one that shrinks may hold more than it has.
+    auto x = a_node(name).cpu(4).gpus(1);
+    auto& at = size_[name];
+    at = std::max(at, below(4));
+    x.cpu(2 + static_cast<double>(at));
+    if (below(2) == 0)
+      x.label_of("zone", below(2) == 0 ? "a" : "b");
+    join_node command{x, {}};
+    if (below(4) != 0)
+      command.inventory = inventory_of(name);
+    ask(command);
+  }
+
+  /// What the machine may know: some of what it should, and older things.
+  std::vector<task_report> inventory_of(const std::string& name) {
+    std::vector<task_report> result;
+    for (auto& x : c.core.work_for(name))
+      if (below(2) == 0)
+        result.push_back(a_report{x, task_state::running});
+    if (auto* node = c.core.find_node(name))
+      for (auto& [allocation, place] : node->allocations)
+        if (below(3) != 0)
+          result.push_back(
+            a_report{c.item_of({place.job->name, place.index}), a_state()});
+    if (!c.work.empty() && below(3) == 0)
+      result.push_back(a_report{any_work().item, a_state()});
+    return result;
+  }
+
+  void change_a_node() {
+    auto name = node();
+    switch (below(7)) {
+    case 0:
+      ask(cordon_node{name, below(2) == 0});
+      break;
+    case 1:
+      ask(change_node{name, {{"zone", below(2) == 0 ? "a" : ""}}, {}, {}});
+      break;
+    case 2:
+      ask(change_node{name, {}, 1.0 + static_cast<double>(below(2)), 1.5});
+      break;
+    case 3:
+      ask(change_node_health{name, node_state::unhealthy});
+      break;
+    case 4:
+      ask(change_node_health{name, node_state::ready});
+      break;
+    case 5:
+      if (below(2) == 0)
+        ask(remove_node{name, "bye"});
+      break;
+    case 6:
+      if (below(4) == 0)
+        ask(change_settings{below(2) == 0 ? "binpack" : "spread",
+                            below(2) == 0 ? "fifo" : "priority"});
+      break;
+    }
+  }
+
+  const runtime::node_work& any_work() {
+    // Mostly of late.
+    auto most = std::min<size_t>(c.work.size(), below(10) == 0 ? 5'000 : 60);
+    return c.work[c.work.size() - 1 - below(most)];
+  }
+
+  task_state a_state() {
+    constexpr std::array<task_state, 9> all{
+      task_state::starting, task_state::running, task_state::running,
+      task_state::running,  task_state::failed,  task_state::succeeded,
+      task_state::stopped,  task_state::lost,    task_state::pending};
+    return all[below(all.size())];
+  }
+
+  void report() {
+    if (c.work.empty())
+      return;
+    auto& work = any_work();
+    auto x = a_report{work.item, a_state()};
+    constexpr std::array<reason, 5> why{reason::none, reason::exit_code,
+                                        reason::timed_out, reason::port_in_use,
+                                        reason::out_of_memory};
+    x.why(why[below(why.size())]);
+    if (below(2) == 0)
+      x.exit_code(static_cast<int32_t>(below(3)));
+    if (below(5) == 0)
+      x.message(below(2) == 0 ? "text" : "not \xFF utf-8");
+    // From its machine, twice now and then, or from a wrong one.
+    auto from = below(20) == 0 ? node() : work.node;
+    std::vector<task_report> all{x};
+    if (below(4) == 0)
+      all.push_back(x);
+    ask(take_reports{from, all});
+  }
+
+  void propose() {
+    if (below(6) == 0) {
+      late_.reset();
+      c.core.abandon();
+    }
+    if (late_) {
+      c.core.commit(*std::exchange(late_, {}), c.now);
+      c.pass(milliseconds{0});
+      return;
+    }
+    auto batch
+      = c.core.next_batch(static_cast<uint32_t>(below(2) == 0 ? 5 : 500));
+    if (!batch)
+      return;
+    auto proposal = c.propose(*batch);
+    if (below(8) == 0)
+      for (auto& run : proposal.runs)
+        for (auto& row : run.nodes)
+          row = static_cast<uint32_t>(below(12));
+    if (below(8) == 0)
+      for (auto& run : proposal.runs)
+        run.nodes.resize(run.nodes.size() * 2, 0);
+    if (below(3) == 0) {
+      // It arrives after other things have happened.
+      late_ = std::move(proposal);
+      return;
+    }
+    c.core.commit(proposal, c.now);
+    c.pass(milliseconds{0});
+  }
+
+  std::mt19937_64 engine_;
+  std::map<std::string, size_t> size_;
+  std::optional<runtime::placement::proposal> late_;
+};
+
+/// Nobody who could be placed now waits as blocked.
+std::string wrongly_blocked(const cluster_fixture& c) {
+  std::string result;
+  c.core.queue().each(
+    [&](const runtime::waiting::job_class& x, const runtime::job_record& job) {
+      if (!x.blocked || x.policy == "nobody")
+        return true;
+      for (uint32_t row = 0; row < c.core.table().rows(); ++row)
+        if (c.core.table().has(row)
+            && runtime::placement::could_fit(c.core.table(), *x.of, row))
+          result += job.name + " is blocked and fits on row "
+                    + std::to_string(row) + '\n';
+      return true;
+    });
+  return result;
+}
+
+void live(uint64_t seed, size_t steps, size_t check_every) {
+  CAPTURE(seed);
+  random_life life{seed};
+  for (size_t i = 1; i <= steps; ++i) {
+    CAPTURE(i);
+    life.step();
+    if (i % check_every == 0)
+      REQUIRE(life.c.core.check_invariants() == "");
+  }
+  CHECK(life.c.core.check_invariants() == "");
+  life.c.check_copies();
+  // It was a life worth checking.
+  CHECK(life.c.events.size() > steps / 4);
+}
+
+} // namespace
+
+TEST_CASE("whatever happens, every index equals its recomputation") {
+  for (uint64_t seed = 1; seed <= 5; ++seed)
+    live(seed, 2'000, 1);
+}
+
+TEST_CASE("10^5 random events leave maps that equal a recomputation") {
+  for (uint64_t seed = 100; seed < 110; ++seed)
+    live(seed, 10'000, 50);
+}
+
+TEST_CASE("a blocked class fits nowhere, whatever happened") {
+  for (uint64_t seed = 1'000; seed < 1'005; ++seed) {
+    CAPTURE(seed);
+    random_life life{seed};
+    for (size_t i = 0; i < 1'000; ++i) {
+      CAPTURE(i);
+      life.step();
+      // With no proposal under way, since one tells what was true before.
+      if (i % 10 == 0) {
+        life.c.core.abandon();
+        life.c.place();
+        REQUIRE(wrongly_blocked(life.c) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("a restored cluster decides as the original does") {
+  for (uint64_t seed = 2'000; seed < 2'005; ++seed) {
+    CAPTURE(seed);
+    random_life life{seed};
+    for (size_t i = 0; i < 1'500; ++i)
+      life.step();
+    life.c.core.abandon();
+    life.c.pass(milliseconds{0});
+    cluster_fixture copy;
+    copy.check = false;
+    CHECK(copy.read_image(copy.core, copy.image_of(life.c.core)) == "");
+    copy.now = life.c.now;
+    copy.events = life.c.events;
+    // The same from here on, commands and proposals.
+    random_life orders{seed + 1};
+    for (size_t i = 0; i < 200; ++i) {
+      std::vector<command> all{
+        submit_jobs{{a_job("later-" + std::to_string(orders.below(5)))
+                       .tasks(static_cast<uint32_t>(orders.below(9) + 1))
+                       .port("a", 80)},
+                    {}},
+        stop_job{"job-" + std::to_string(orders.below(12)), false},
+        restart_job{"job-" + std::to_string(orders.below(12))},
+        remove_node{"node-" + std::to_string(orders.below(9)), {}},
+        change_node_health{"node-" + std::to_string(orders.below(9)),
+                           node_state::unhealthy},
+        join_node{a_node("node-" + std::to_string(orders.below(12))),
+                  std::vector<task_report>{}},
+        scale_job{"job-" + std::to_string(orders.below(12)),
+                  static_cast<uint32_t>(orders.below(9))}};
+      auto& x = all[orders.below(all.size())];
+      for (auto* c : {&life.c, &copy}) {
+        static_cast<void>(c->ask(x));
+        // Until a restored one has heard from a machine, it does not know what
+        // runs there in vain.
+        c->pass(milliseconds{500});
+      }
+      REQUIRE(life.c.core.digest() == copy.core.digest());
+    }
+  }
+}
+
+} // namespace troupe
