@@ -116,21 +116,31 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
   now_ = std::max(now_, now);
   batch_open_ = false;
   auto asked = std::exchange(asked_, {});
+  // What is proposed and not carried out was counted as taken when the asks
+  // behind it were refused: it may help them.
+  auto drop = [this](placement::node_index row) {
+    if (row < rows_.size() && rows_[row] != nullptr)
+      helped_.push_back(row);
+  };
   for (auto& run : x.runs) {
     auto found = jobs_by_birth_.find(run.id);
-    if (found == jobs_by_birth_.end())
+    if (found == jobs_by_birth_.end()) {
+      std::for_each(run.nodes.begin(), run.nodes.end(), drop);
       continue;
+    }
     auto& job = *found->second;
     // A place that no longer fits leaves the task where it was: it is offered
     // again with the next batch.
     for (auto row : run.nodes) {
-      if (job.ready() == 0)
-        break;
-      if (row >= rows_.size() || rows_[row] == nullptr)
+      if (job.ready() == 0 || row >= rows_.size() || rows_[row] == nullptr) {
+        drop(row);
         continue;
+      }
       auto held = table_.occupy(row, *job.classes.at(job.job_version));
-      if (!held)
+      if (!held) {
+        drop(row);
         continue;
+      }
       auto index = job.requeued.empty()
                      ? static_cast<uint32_t>(job.tasks.size())
                      : *job.requeued.begin();

@@ -217,10 +217,13 @@ private:
     if (!batch)
       return;
     auto proposal = c.propose(*batch);
+    // Wrong places, with which its refusals are wrong as well.
     if (below(8) == 0)
-      for (auto& run : proposal.runs)
+      for (auto& run : proposal.runs) {
+        run.why_not_more = {};
         for (auto& row : run.nodes)
           row = static_cast<uint32_t>(below(12));
+      }
     if (below(8) == 0)
       for (auto& run : proposal.runs)
         run.nodes.resize(run.nodes.size() * 2, 0);

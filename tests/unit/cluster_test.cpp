@@ -217,6 +217,21 @@ TEST_CASE("a refusal of what a job was before its update blocks nothing") {
   CHECK(c.state_of({"x", 0}) == task_state::placed);
 }
 
+TEST_CASE("what is proposed in vain is free for those refused behind it") {
+  cluster_fixture c;
+  c.join(a_node("n1"));
+  c.submit(a_job("first").cpu(3));
+  c.submit(a_job("second").cpu(2));
+  auto batch = c.core.next_batch(10);
+  REQUIRE(batch);
+  auto proposal = c.propose(*batch);
+  c.done(stop_job{"first", true});
+  c.core.commit(proposal, c.now);
+  CHECK_FALSE(is_blocked(c, "second"));
+  c.place();
+  CHECK(c.state_of({"second", 0}) == task_state::placed);
+}
+
 TEST_CASE("a cluster without nodes asks each class once") {
   cluster_fixture c;
   c.submit(a_job("a").tasks(1'000));
