@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -32,8 +33,8 @@ public:
   [[nodiscard]] std::vector<Item> take(size_t count_max) {
     auto count = std::min({count_max, items_.size() - sent_,
                            window_ > sent_ ? window_ - sent_ : 0});
-    auto first = items_.begin() + static_cast<ptrdiff_t>(sent_);
-    std::vector<Item> result(first, first + static_cast<ptrdiff_t>(count));
+    auto first = items_.begin() + static_cast<std::ptrdiff_t>(sent_);
+    std::vector<Item> result(first, first + static_cast<std::ptrdiff_t>(count));
     sent_ += count;
     return result;
   }
@@ -41,7 +42,8 @@ public:
   /// All that is not acknowledged, sent or not, at most `count_max` items.
   [[nodiscard]] std::vector<Item> open(size_t count_max) const {
     auto count = std::min(count_max, items_.size());
-    return {items_.begin(), items_.begin() + static_cast<ptrdiff_t>(count)};
+    return {items_.begin(),
+            items_.begin() + static_cast<std::ptrdiff_t>(count)};
   }
 
   /// Drops what the peer has up to `sequence`. A number from another life of the
