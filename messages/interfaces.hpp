@@ -314,7 +314,7 @@ using driver_actor = caf::typed_actor<
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: hears from its engine.
-  caf::reacts_to<run_event>>;
+  caf::reacts_to<run_event>, caf::reacts_to<measured_runs>>;
 
 /// Asks an agent for every allocation that it knows.
 struct list_inventory {};
