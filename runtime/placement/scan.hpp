@@ -53,12 +53,13 @@ struct scan_request {
 
 using page_scores = std::array<units, page_rows>;
 
+using score_function = void (*)(const page&, const scan_request&, page_scores&);
+
 /// A way to scan. All ways give the same results, bit by bit.
 struct scanner {
   /// [formula]: scores every row of a page, `refused` where cpu, memory or a
   /// closed node refuse.
-  std::array<void (*)(const page&, const scan_request&, page_scores&), formulas>
-    score;
+  std::array<score_function, formulas> score;
   /// Adds points to what is not refused; `INT32_MIN` refuses.
   void (*add_points)(const int32_t* points, page_scores&);
   /// Refuses where a bit of `needed` is not in the filter `having`.
