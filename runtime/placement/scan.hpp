@@ -14,9 +14,6 @@ namespace troupe::runtime::placement {
 /// same in whichever order.
 using units = int64_t;
 inline constexpr units units_per_point = 1 << 20;
-/// Nodes that a choice can tell apart, a power of 2.
-inline constexpr uint32_t node_bits = 22;
-inline constexpr uint32_t most_nodes = 1u << node_bits;
 /// The score of a node where the task must not come: below every other.
 inline constexpr units refused = -(units{1} << (63 - node_bits));
 /// What preferences, or a strategy, may add up to in points, either way.
