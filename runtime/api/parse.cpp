@@ -32,10 +32,10 @@ match(std::string_view pattern, const std::vector<std::string>& segments) {
     if (pattern.empty())
       return std::nullopt;
     auto wanted = take(pattern, '/');
+    if (is_name(wanted) ? segment.empty() : wanted != segment)
+      return std::nullopt;
     if (is_name(wanted))
       result.push_back(segment);
-    else if (wanted != segment)
-      return std::nullopt;
   }
   return pattern.empty() ? std::optional{std::move(result)} : std::nullopt;
 }
