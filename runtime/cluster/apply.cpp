@@ -118,7 +118,7 @@ void cluster::fold(const task_placed& x) {
   if (task.attempt > 0) {
     auto& past = job.past[index];
     past.push_back(
-      {task.attempt, node_of(task), task.ended_as, task.why,
+      {task.attempt, task.allocation, node_of(task), task.ended_as, task.why,
        job.messages[index],
        task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
        task.placed_at, task.started_at, task.ended_at});
