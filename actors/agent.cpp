@@ -96,7 +96,7 @@ void agent_state::adopted() {
 // -- work --------------------------------------------------------------------
 
 void agent_state::take(const work_batch& x) {
-  if (x.items.empty())
+  if (x.items.empty() || ending)
     return;
   auto steps = core.take(x.items);
   for (auto& item : steps.start) {
@@ -184,6 +184,7 @@ void agent_state::note(task_report x) {
   if (store && x.state == task_state::running)
     store->mark_started(x.allocation);
   core.note(std::move(x));
+  check_all_ended();
   // Reports that come in one go leave in one message.
   if (!flushing) {
     flushing = true;
@@ -191,8 +192,26 @@ void agent_state::note(task_report x) {
   }
 }
 
+void agent_state::end_all() {
+  ending = true;
+  for (auto& [allocation, task] : tasks) {
+    self->send(task.actor, stop_run{allocation});
+    if (store)
+      store->forget(allocation);
+  }
+  check_all_ended();
+}
+
+void agent_state::check_all_ended() {
+  if (!ending || core.live() > 0)
+    return;
+  for (auto& promise : awaiting_end)
+    promise.deliver(all_tasks_ended{});
+  awaiting_end.clear();
+}
+
 void agent_state::flush() {
-  if (!session)
+  if (!session || ending)
     return;
   for (auto reports = core.reports_to_send(); !reports.empty();
        reports = core.reports_to_send())
@@ -225,6 +244,12 @@ agent_actor::behavior_type agent_state::make_behavior() {
       flush();
     },
     [this](task_report& x) { note(std::move(x)); },
+    [this](end_all_tasks) -> caf::result<all_tasks_ended> {
+      auto promise = self->make_response_promise<all_tasks_ended>();
+      awaiting_end.push_back(promise);
+      end_all();
+      return promise;
+    },
     [this](list_inventory) -> caf::result<inventory> {
       auto promise = self->make_response_promise<inventory>();
       if (adopting == 0)

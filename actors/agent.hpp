@@ -46,6 +46,8 @@ struct agent_state {
   void start(const work_item& item, bool adopted);
   void note(task_report x);
   void flush();
+  void end_all();
+  void check_all_ended();
   void hear_down(const caf::down_msg& x);
   [[nodiscard]] driver_actor driver_of(allocation_id x) const;
   [[nodiscard]] measured_runs usage() const;
@@ -58,6 +60,9 @@ struct agent_state {
   join_actor join;
   version_number term = 0;
   bool flushing = false;
+  /// Set once everything here is being ended: nobody is told any more.
+  bool ending = false;
+  std::vector<caf::typed_response_promise<all_tasks_ended>> awaiting_end;
   /// Drivers that have not yet listed what they found.
   size_t adopting = 0;
   std::vector<caf::typed_response_promise<inventory>> awaiting_inventory;

@@ -28,6 +28,8 @@ namespace fs = std::filesystem;
 namespace log = runtime::log;
 
 constexpr auto stop_timeout = std::chrono::seconds{10};
+/// Longer than the usual grace of a task.
+constexpr auto end_timeout = std::chrono::seconds{15};
 constexpr auto probe_timeout = std::chrono::seconds{3};
 
 /// The present handles, as the supervisor last made them.
@@ -186,6 +188,18 @@ node_host::start(caf::actor_system& system, node_host_options options) {
         failed(system.render(why));
     });
   return result;
+}
+
+void node_host::end_tasks() {
+  auto agent = agents_->find(name_);
+  if (!agent)
+    return;
+  caf::scoped_actor self{system_};
+  self->request(agent, end_timeout, end_all_tasks{})
+    .receive([](const all_tasks_ended&) {},
+             [this](const caf::error&) {
+               log::warn("node {}: some tasks did not end in time", name_);
+             });
 }
 
 void node_host::stop() {

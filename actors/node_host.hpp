@@ -45,6 +45,8 @@ public:
   [[nodiscard]] static expected<std::unique_ptr<node_host>, std::string>
   start(caf::actor_system& system, node_host_options options);
 
+  /// Ends and forgets all tasks here, as a machine that is switched off.
+  void end_tasks();
   /// Leaves the cluster; what runs outside of this process goes on.
   void stop();
   ~node_host();

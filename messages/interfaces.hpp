@@ -336,6 +336,11 @@ using join_actor = caf::typed_actor<
   // INTERNAL: sends a heartbeat for the given try.
   caf::reacts_to<atom::tick, uint64_t>>;
 
+/// Asks an agent to end all its tasks and to forget them, as if the machine were
+/// switched off: when it joins again they are lost, and placed anew.
+struct end_all_tasks {};
+struct all_tasks_ended {};
+
 /// Asks an agent to tell `who` when its session has ended.
 struct tell_session_end {
   join_actor who;
@@ -350,6 +355,8 @@ using agent_actor = caf::typed_actor<
   caf::reacts_to<reports_taken>,
   // Hears from TASK.
   caf::reacts_to<task_report>,
+  // Ends everything here, before the process ends. Answered when it is done.
+  caf::replies_to<end_all_tasks>::with<all_tasks_ended>,
   // Tells everything it knows, for a hello.
   caf::replies_to<list_inventory>::with<inventory>,
   // Tells what its tasks use.
@@ -419,3 +426,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_node_names)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_names)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::tell_session_end)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_all_tasks)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::all_tasks_ended)
