@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cstdio>
 #include <deque>
-#include <numeric>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -57,18 +56,25 @@ two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
   return result;
 }
 
-/// Levenshtein, with two rows.
+/// Edits from `x` to `y`, where two letters that changed places are one.
+/// Source: optimal string alignment, after Damerau 1964.
 size_t edits(std::string_view x, std::string_view y) {
-  std::vector<size_t> before(y.size() + 1);
-  std::iota(before.begin(), before.end(), size_t{0});
-  for (size_t i = 0; i < x.size(); ++i) {
-    std::vector<size_t> now{i + 1};
-    for (size_t j = 0; j < y.size(); ++j)
-      now.push_back(std::min(
-        {before[j] + (x[i] == y[j] ? 0u : 1u), before[j + 1] + 1, now[j] + 1}));
-    before = std::move(now);
+  std::vector<std::vector<size_t>> rows; // [letters of x][letters of y]
+  for (size_t i = 0; i <= x.size(); ++i) {
+    rows.emplace_back(y.size() + 1, i);
+    for (size_t j = 0; j <= y.size(); ++j) {
+      auto& here = rows[i][j];
+      if (i == 0 || j == 0) {
+        here = i + j;
+        continue;
+      }
+      here = std::min({rows[i - 1][j - 1] + (x[i - 1] == y[j - 1] ? 0u : 1u),
+                       rows[i - 1][j] + 1, rows[i][j - 1] + 1});
+      if (i > 1 && j > 1 && x[i - 1] == y[j - 2] && x[i - 2] == y[j - 1])
+        here = std::min(here, rows[i - 2][j - 2] + 1);
+    }
   }
-  return before.back();
+  return rows.back().back();
 }
 
 } // namespace

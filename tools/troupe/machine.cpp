@@ -166,12 +166,15 @@ finding examine_docker(const std::string& address) {
   result.verdict = health_verdict::limited;
   result.detail
     = fmt::format("no containers here: {}: {}", address, reply.error);
+  std::error_code ignored;
   auto path = address.starts_with("unix://") ? address.substr(7) : "";
   if (!path.empty() && ::access(path.c_str(), F_OK) == 0
       && ::access(path.c_str(), W_OK) != 0)
     result.remedy = "sudo usermod -aG docker \"$USER\", then log in again";
   else if (in_path("dockerd"))
-    result.remedy = "sudo systemctl start docker";
+    result.remedy = fs::exists("/run/systemd/system", ignored)
+                      ? "sudo systemctl start docker"
+                      : "sudo service docker start";
   else
     result.remedy = "sudo apt-get install docker.io";
   return result;

@@ -48,7 +48,12 @@ std::string detail(const json_value& event) {
     add("with exit code " + std::to_string(whole(event, "exitCode")));
   if (has(event, "count"))
     add("to " + std::to_string(whole(event, "count")));
-  add(reason_text(event));
+  // The code says what the reason would.
+  auto reason
+    = has(event, "exitCode") ? text(event, "message") : reason_text(event);
+  if (!result.empty() && !reason.empty())
+    result += ':';
+  add(reason);
   return result;
 }
 

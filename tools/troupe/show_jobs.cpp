@@ -44,7 +44,7 @@ std::string show_jobs(const json_value& items, const screen& s) {
                                   "TASKS", ">PRIORITY", "AGE"};
   if (s.l.wide)
     titles.insert(titles.end(), {">VERSION", "PROGRAM"});
-  titles.emplace_back("WAITS FOR");
+  titles.emplace_back("REASONS");
   table result{titles};
   for (auto& x : elements(items)) {
     auto state = text(x, "state");
@@ -74,7 +74,7 @@ show_job(const json_value& job, const json_value& tasks, const screen& s) {
                  {"Kind", text(job, "kind")},
                  {"Runs", program_of(job)},
                  {"Tasks", tasks_text(job)},
-                 {"Waits for", {reasons_text(job), tone::waiting}},
+                 {"Reasons", {reasons_text(job), tone::waiting}},
                  {"Priority", std::to_string(whole(job, "priority"))},
                  {"Version", std::to_string(whole(job, "version"))},
                  {"Labels", pairs_text(field(spec, "labels"))},

@@ -45,24 +45,40 @@ std::string nodes_table(const json_value& why, const screen& s) {
   return result.empty() ? "" : result.render(s.l);
 }
 
+/// What a node says to jobs that wait.
+std::string waiting_table(const json_value& why, const screen& s) {
+  table result{{"WAITING JOB", ">TASKS", "VERDICT", "DETAIL"}};
+  for (auto& x : elements(field(why, "waiting"))) {
+    auto verdict = text(x, "verdict");
+    result.row({text(x, "job"),
+                std::to_string(whole(x, "tasks")),
+                {verdict, tone_of_verdict(verdict)},
+                text(x, "message")});
+  }
+  return result.empty() ? "" : result.render(s.l);
+}
+
 } // namespace
 
 std::string show_why(const json_value& why, const screen& s) {
   auto state = text(why, "state");
   auto ahead = whole(why, "ahead");
-  auto task = text(why, "task");
-  auto job = text(why, "job");
+  auto job_state = text(why, "jobState");
   auto result = key_lines(
-    {{"Task", {task, tone::strong}},
-     {"Job", {task.empty() ? job : "", tone::strong}},
+    {{"Job", {text(why, "job"), tone::strong}},
+     {"Job's state", {job_state, tone_of_state(job_state)}},
+     {"Task", {text(why, "task"), tone::strong}},
      {"Node", {text(why, "node"), tone::strong}},
      {"State", {state, tone_of_state(state)}},
+     {"Eligibility", text(why, "eligibility")},
      {"Reason", reason_text(why)},
      {"Strategy", text(why, "strategy")},
      {"Ahead in the queue", ahead > 0 ? std::to_string(ahead) : ""}},
     s.l);
   if (auto nodes = nodes_table(why, s); !nodes.empty())
     result += '\n' + nodes;
+  if (auto waiting = waiting_table(why, s); !waiting.empty())
+    result += '\n' + waiting;
   auto& suggestions = elements(field(why, "suggestions"));
   if (!suggestions.empty())
     result += "\nWhat would help:\n";

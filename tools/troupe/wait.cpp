@@ -179,9 +179,10 @@ int wait_for_jobs(const rest& controller,
         result = code;
     }
     open = std::move(left);
+    if (open.empty())
+      break;
     line.show(progress_text(views));
-    if (!open.empty())
-      std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(pause);
   }
   line.clear();
   return result;
