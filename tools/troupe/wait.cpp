@@ -45,8 +45,9 @@ json_value first_task(const rest& controller, const std::string& job,
                       std::string_view state) {
   auto page = controller.get(
     url{"/v1/tasks"}.with("job", job).with("state", state).with("limit", "1"));
-  auto& items = page ? elements(field(*page, "items")) : elements({});
-  return items.empty() ? json_value{} : items[0];
+  if (!page || elements(field(*page, "items")).empty())
+    return {};
+  return elements(field(*page, "items"))[0];
 }
 
 /// Tells how `job` ended and answers the code for that.
