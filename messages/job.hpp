@@ -147,7 +147,9 @@ struct simulation {
   bool operator==(const simulation&) const = default;
 };
 
-/// A job as a user asked for it, complete: every default is filled in.
+/// A job as a user asked for it, complete: every default is filled in. What has
+/// no order of its own is sorted: `env`, `labels` and the like, `requirements`,
+/// `ports` by name, `after` by job, `preferences` by all they say.
 struct job_spec {
   std::string name;
   job_kind kind = job_kind::batch;
@@ -205,14 +207,17 @@ struct job_spec {
 using job_spec_ptr = std::shared_ptr<const job_spec>;
 
 /// Reads one job from `x`, as the reference in `messages/README.md` gives it:
-/// alternative forms are accepted, defaults filled in, a missing name made.
+/// alternative forms are accepted, defaults filled in. A missing name becomes a
+/// stem of the image or program, such as `nginx` or `sh`, of at most 50 bytes:
+/// whoever submits the job makes it unique.
 /// Errors: every one of the document at once, each with its JSON pointer below
 /// `at` (empty for the whole document). Unknown keys are errors that name the
 /// nearest known key.
 [[nodiscard]] expected<job_spec, std::vector<problem>>
 read_job(const boost::json::value& x, std::string_view at = {});
 
-/// Reads one job, or an array of jobs, or `{"jobs": [..]}`. All or none.
+/// Reads one job, or an array of jobs, or `{"jobs": [..]}`. All or none, in their
+/// order. A name given twice is an error; made names are told apart, `nginx-2`.
 [[nodiscard]] expected<std::vector<job_spec>, std::vector<problem>>
 read_jobs(const boost::json::value& x);
 

@@ -5,8 +5,6 @@
 #include <array>
 #include <bitset>
 #include <charconv>
-#include <limits>
-#include <map>
 
 #include "messages/job.hpp"
 #include "messages/job_grammar.hpp"
@@ -409,85 +407,6 @@ expected<job_spec, std::string> read_stored_job(const json::value& x) {
     return make_unexpected(first.pointer + ": " + first.detail);
   }
   return result;
-}
-
-// -- several jobs -------------------------------------------------------------
-
-namespace {
-
-bool has_name(const json::value& x) {
-  auto* object = x.if_object();
-  return object != nullptr && object->contains("name");
-}
-
-/// Refuses names that two jobs give, and makes generated ones different.
-void settle_names(const json::array& items, std::string_view at,
-                  std::vector<job_spec>& jobs, json_reading& reading) {
-  std::map<std::string, size_t, std::less<>> taken;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (!has_name(items[i]) || jobs[i].name.empty())
-      continue;
-    auto [first, added] = taken.emplace(jobs[i].name, i);
-    if (!added)
-      reading.add(std::string{at} + '/' + std::to_string(i) + "/name",
-                  "name " + quoted(jobs[i].name)
-                    + " is used twice in this document, first by the job at \""
-                    + std::string{at} + '/' + std::to_string(first->second)
-                    + '"');
-  }
-  std::map<std::string, size_t> suffixes;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (has_name(items[i]))
-      continue;
-    auto stem = jobs[i].name;
-    while (!taken.emplace(jobs[i].name, i).second)
-      jobs[i].name
-        = stem + '-' + std::to_string(std::max<size_t>(2, ++suffixes[stem]));
-  }
-}
-
-expected<std::vector<job_spec>, std::vector<problem>>
-read_array(const json_cursor& x) {
-  auto& reading = x.reading();
-  auto at = x.pointer();
-  std::vector<job_spec> result;
-  if (auto* items = x.array()) {
-    if (items->empty())
-      x.wrong("must hold at least one job");
-    result.reserve(std::min<size_t>(items->size(), 10'000));
-    for (size_t i = 0; i < items->size(); ++i) {
-      // A job is a document of its own, so that sentences speak of it alone.
-      reading.at = at + '/' + std::to_string(i);
-      result.push_back(read_one((*items)[i], reading));
-      if (reading.problems.size() > json_reading::problems_max)
-        break;
-    }
-    reading.at = {};
-    if (result.size() == items->size())
-      settle_names(*items, at, result, reading);
-  }
-  if (!reading.problems.empty())
-    return make_unexpected(std::move(reading.problems));
-  return result;
-}
-
-} // namespace
-
-expected<std::vector<job_spec>, std::vector<problem>>
-read_jobs(const json::value& x) {
-  static constexpr std::array<std::string_view, 1> wrapper_keys{"jobs"};
-  json_reading reading;
-  json_cursor at{x, reading, "the document"};
-  if (x.is_array())
-    return read_array(at);
-  if (has_name(x) || !x.is_object() || !x.get_object().contains("jobs"))
-    return read_job(x).map([](job_spec&& job) {
-      std::vector<job_spec> result;
-      result.push_back(std::move(job));
-      return result;
-    });
-  json_fields fields{at, wrapper_keys};
-  return read_array(*fields.get("jobs"));
 }
 
 } // namespace troupe

@@ -61,7 +61,8 @@ struct bad_row {
 /// Each row has one problem, at a pointer, in these words.
 void check_rows(const std::vector<bad_row>& rows) {
   for (auto& [members, pointer, detail] : rows) {
-    CAPTURE(members);
+    auto& shown_members = members; // A binding cannot be captured.
+    CAPTURE(shown_members);
     auto found = problems_of(with(members));
     CHECK(found.size() == 1);
     CHECK(found.front().pointer == pointer);
@@ -73,7 +74,8 @@ void check_rows(const std::vector<bad_row>& rows) {
 void check_pointers(
   const std::vector<std::pair<std::string, std::string>>& rows) {
   for (auto& [members, pointer] : rows) {
-    CAPTURE(members);
+    auto& shown_members = members; // A binding cannot be captured.
+    CAPTURE(shown_members);
     auto found = problems_of(with(members));
     CHECK(found.size() == 1);
     CHECK(found.front().pointer == pointer);
@@ -487,8 +489,10 @@ TEST_CASE("the wrong type is refused for every key") {
     for (auto& [type, value] : values) {
       if (types.find(type) != std::string::npos)
         continue;
-      CAPTURE(key);
-      CAPTURE(value);
+      auto& shown_key = key; // A binding cannot be captured.
+      CAPTURE(shown_key);
+      auto& shown_value = value; // A binding cannot be captured.
+      CAPTURE(shown_value);
       auto x = parsed(R"({"driver": "simulated"})");
       x.as_object()[key] = parsed(value);
       auto found = problems_of(x);
@@ -518,7 +522,7 @@ TEST_CASE("names stay within their grammar") {
     json::object x{{"image", "x"}, {"after", json::array{bad}}};
     CHECK(problems_of(x).front().pointer == "/after/0");
   }
-  for (size_t size : {64, 255, 256, 100'000}) {
+  for (size_t size : {64u, 255u, 256u, 100'000u}) {
     json::object x{{"image", "x"}, {"name", std::string(size, 'a')}};
     CHECK(problems_of(x).size() == 1);
   }
@@ -767,6 +771,39 @@ TEST_CASE("generated names of one document differ") {
   CHECK(jobs->at(1).name == "x-3");
   CHECK(jobs->at(2).name == "x-4");
   CHECK(jobs->at(3).name == "x-2");
+}
+
+TEST_CASE("jobs that wait for each other in a circle are refused") {
+  auto result = read_jobs(parsed(
+    R"([{"name": "x", "image": "x", "after": ["a", "elsewhere"]},
+        {"name": "a", "image": "x", "after": ["b"]},
+        {"name": "b", "image": "x", "after": {"c": "finished"}},
+        {"name": "c", "image": "x", "after": ["a", "d"]},
+        {"name": "d", "image": "x"}])"));
+  REQUIRE(!result);
+  CHECK(result.error()
+        == std::vector<problem>{
+          {"/1/after", "after makes a circle that never starts: a waits for b "
+                       "waits for c waits for a"}});
+  // A diamond is no circle.
+  CHECK(read_jobs(parsed(
+    R"([{"name": "a", "image": "x", "after": ["b", "c"]},
+        {"name": "b", "image": "x", "after": ["d"]},
+        {"name": "c", "image": "x", "after": ["d"]},
+        {"name": "d", "image": "x"}])")));
+}
+
+TEST_CASE("a long chain of jobs is read") {
+  json::array chain;
+  for (int i = 0; i < 20'000; ++i)
+    chain.push_back(json::object{{"name", "j" + std::to_string(i)},
+                                 {"image", "x"},
+                                 {"after", {"j" + std::to_string(i + 1)}}});
+  CHECK(read_jobs(chain)->size() == 20'000);
+  chain.back().as_object()["after"] = json::array{"j0"};
+  auto result = read_jobs(chain);
+  REQUIRE(!result);
+  CHECK(result.error().front().detail.size() < 300);
 }
 
 TEST_CASE("a stored job of another version is read") {

@@ -103,7 +103,8 @@ TEST_CASE("a syntax error says where it is and what to write") {
           "1:4: a string ends on the line where it began; write a "
           "line break as \\n"},
        }) {
-    CAPTURE(text);
+    auto& shown_text = text; // A binding cannot be captured.
+    CAPTURE(shown_text);
     CHECK(the_problem(text, json_dialect::file).detail == detail);
   }
 }
@@ -121,7 +122,7 @@ TEST_CASE("invalid UTF-8 is refused where it stands") {
 
 TEST_CASE("depth is capped at 64 before anything is built") {
   CHECK(read_json_text(nested(64), json_dialect::wire));
-  for (size_t depth : {65, 100'000, 1'000'000})
+  for (size_t depth : {65u, 100'000u, 1'000'000u})
     CHECK(the_problem(nested(depth), json_dialect::wire).detail
           == "1:65: arrays and objects stand more than 64 levels deep in each "
              "other");

@@ -39,7 +39,8 @@ TEST_CASE("thousandths are read exactly") {
          {"9223372036854775.807", int64_max},
          {"9223372036854775807m", int64_max},
        }) {
-    CAPTURE(text);
+    auto& shown_text = text; // A binding cannot be captured.
+    CAPTURE(shown_text);
     CHECK(read_millis(text) == value);
   }
 }
@@ -137,7 +138,8 @@ TEST_CASE("bytes are read in every unit") {
          {"1.3GiB", 1'395'864'372},
          {"9223372036854775807", int64_max},
        }) {
-    CAPTURE(text);
+    auto& shown_text = text; // A binding cannot be captured.
+    CAPTURE(shown_text);
     CHECK(read_bytes(text) == value);
   }
 }
@@ -188,7 +190,8 @@ TEST_CASE("durations are read in every unit") {
          {"0.001s", 1ms},
          {"9223372036854775807ms", milliseconds{int64_max}},
        }) {
-    CAPTURE(text);
+    auto& shown_text = text; // A binding cannot be captured.
+    CAPTURE(shown_text);
     CHECK(read_duration(text) == value);
   }
 }

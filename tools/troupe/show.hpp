@@ -6,7 +6,7 @@
 #include "messages/timestamp.hpp"
 
 #include "tools/troupe/fields.hpp"
-#include "tools/troupe/table.hpp"
+#include "tools/troupe/look.hpp"
 
 /// What the controller answers, as text for people. Nothing here asks anything.
 namespace troupe::tools {

@@ -7,7 +7,7 @@ namespace troupe::tools {
 namespace {
 
 std::string padded(const std::string& text, size_t width) {
-  auto used = width_of(text);
+  auto used = display_width(text);
   return text + std::string(width > used ? width - used : 1, ' ');
 }
 

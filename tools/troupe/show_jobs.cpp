@@ -45,7 +45,7 @@ std::string show_jobs(const json_value& items, const screen& s) {
   if (s.l.wide)
     titles.insert(titles.end(), {">VERSION", "PROGRAM"});
   titles.emplace_back("REASONS");
-  table result{titles};
+  sheet result{titles};
   for (auto& x : elements(items)) {
     auto state = text(x, "state");
     std::vector<cell> row{text(x, "name"),
@@ -93,7 +93,7 @@ show_job(const json_value& job, const json_value& tasks, const screen& s) {
 }
 
 std::string show_gangs(const json_value& items, const screen& s) {
-  table result{
+  sheet result{
     {"NAME", "STATE", ">MEMBERS", ">PLACED", ">MIN", ">MAX", "WAITS FOR"}};
   for (auto& x : elements(items)) {
     auto state = text(x, "state");
@@ -109,7 +109,7 @@ std::string show_gangs(const json_value& items, const screen& s) {
 }
 
 std::string show_queue(const json_value& items, const screen& s) {
-  table result{{"JOB", ">TASKS", ">PRIORITY", "WAITS", "NEXT TRY", "FOR"}};
+  sheet result{{"JOB", ">TASKS", ">PRIORITY", "WAITS", "NEXT TRY", "FOR"}};
   for (auto& x : elements(items)) {
     auto next = moment(x, "notBefore");
     result.row({text(x, "job"), std::to_string(whole(x, "tasks")),

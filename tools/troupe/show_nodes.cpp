@@ -50,7 +50,7 @@ std::string amounts_table(const json_value& x, const screen& s) {
   auto& capacity = field(x, "capacity");
   auto& reserved = field(x, "reserved");
   auto& used = field(x, "used");
-  table result{{"RESOURCE", ">CAPACITY", ">RESERVED", ">USED", ">FREE"}};
+  sheet result{{"RESOURCE", ">CAPACITY", ">RESERVED", ">USED", ">FREE"}};
   auto add
     = [&](const std::string& name, const json_value& all,
           const json_value& held, const json_value& now, std::string_view key) {
@@ -103,7 +103,7 @@ std::string show_nodes(const json_value& items, const screen& s) {
   if (s.l.wide)
     titles.insert(titles.end(), {"AGE", "VERSION", "DRIVERS"});
   titles.emplace_back("LABELS");
-  table result{titles};
+  sheet result{titles};
   for (auto& x : elements(items)) {
     std::vector<cell> row{
       text(x, "name"),  state_cell(x),      std::to_string(whole(x, "tasks")),

@@ -42,7 +42,7 @@ std::string span_text(const json_value& attempt, timestamp now) {
 }
 
 std::string attempts_text(const json_value& task, const screen& s) {
-  table result{
+  sheet result{
     {">ATTEMPT", "NODE", "STATE", ">EXIT", "STARTED", "RAN", "REASON"}};
   for (auto& x : elements(field(task, "attempts"))) {
     auto state = text(x, "state");
@@ -84,7 +84,7 @@ std::string show_tasks(const json_value& items, const screen& s) {
     titles.insert(titles.end(),
                   {">PRIORITY", ">EXIT", "RAN", ">CPU", ">MEMORY", "GPUS"});
   titles.emplace_back("REASON");
-  table result{titles};
+  sheet result{titles};
   for (auto& x : elements(items)) {
     auto state = text(x, "state");
     auto health = health_text(x);

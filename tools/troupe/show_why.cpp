@@ -24,7 +24,7 @@ tone tone_of_verdict(std::string_view verdict) {
 }
 
 std::string nodes_table(const json_value& why, const screen& s) {
-  table result{{"NODE", "VERDICT", ">SCORE", "DETAIL"}};
+  sheet result{{"NODE", "VERDICT", ">SCORE", "DETAIL"}};
   for (auto& x : elements(field(why, "nodes"))) {
     auto node = text(x, "node");
     // A class of nodes alike has no name of its own, or that of one of them.
@@ -47,7 +47,7 @@ std::string nodes_table(const json_value& why, const screen& s) {
 
 /// What a node says to jobs that wait.
 std::string waiting_table(const json_value& why, const screen& s) {
-  table result{{"WAITING JOB", ">TASKS", "VERDICT", "DETAIL"}};
+  sheet result{{"WAITING JOB", ">TASKS", "VERDICT", "DETAIL"}};
   for (auto& x : elements(field(why, "waiting"))) {
     auto verdict = text(x, "verdict");
     result.row({text(x, "job"),

@@ -1,65 +1,70 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace troupe::tools {
 
-/// `text` with everything that a terminal could obey made visible: control
-/// characters, broken UTF-8, and marks that turn the direction of writing.
+/// Columns that `text` takes on a terminal: 0 for combining marks, 2 for wide
+/// characters. REQUIRES: `text` is inert.
+[[nodiscard]] size_t display_width(std::string_view text);
+
+/// `text` as valid UTF-8 with nothing that a terminal obeys: control characters
+/// become `\n`, `\x1b` and the like, what turns the direction of writing or is
+/// invisible becomes `\u202e` and the like, invalid bytes become U+FFFD.
 [[nodiscard]] std::string inert(std::string_view text);
 
-/// The same for output of tasks: line breaks, tabs and colours stay.
-[[nodiscard]] std::string inert_output(std::string_view text);
+/// The front of `text` in at most `width` columns, ending in an ellipsis if it
+/// is cut. Marks stay with their character. REQUIRES: `text` is inert.
+[[nodiscard]] std::string cut(std::string_view text, size_t width);
 
-/// Columns that `text` takes, if it is inert.
-[[nodiscard]] size_t width_of(std::string_view text);
+enum class side : uint8_t { left, right };
 
-/// What a text means, for its colour.
-enum class tone : uint8_t { plain, good, waiting, bad, faint, strong };
-
-/// Where a text is shown.
-struct look {
-  bool colour = false;
-  /// Of the terminal, in columns; 0 if there is no end.
-  size_t width = 0;
-  /// Everything there is to know, not only what fits.
-  bool wide = false;
+struct column {
+  std::string title;
+  side aligned = side::left;
 };
 
-[[nodiscard]] std::string painted(std::string_view text, tone t, look l);
+using painter = std::function<std::string(size_t row, size_t column,
+                                          const std::string& text)>;
 
-struct cell {
-  std::string text;
-  tone t = tone::plain;
-  cell(std::string x, tone y = tone::plain) : text{std::move(x)}, t{y} {}
-  cell(const char* x, tone y = tone::plain) : text{x}, t{y} {}
-};
-
-/// Rows under a head, aligned. Texts are made inert; numbers stand right. What
-/// does not fit the terminal is cut in the last column, unless `wide`.
+/// Text in aligned columns, two blanks apart, one line a row. Whatever cells hold, they cannot move the cursor or break a line.
 class table {
 public:
-  /// A title that begins with `>` stands for numbers.
-  explicit table(std::vector<std::string> titles);
+  explicit table(std::vector<column> columns);
 
-  /// REQUIRES: as many cells as titles.
-  void row(std::vector<cell> cells);
+  /// REQUIRES: as many cells as columns.
+  void add(std::vector<std::string> cells);
 
-  [[nodiscard]] bool empty() const { return rows_.empty(); }
+  [[nodiscard]] size_t rows() const { return rows_.size(); }
 
-  [[nodiscard]] std::string render(look l) const;
+  /// Titles and rows, each line ended by a line feed and without blanks at its
+  /// end. If `width` is not 0, lines are at most that wide: the widest columns
+  /// are cut first, none below `column_width_min` until the line itself is.
+  /// `paint`, if there is one, is given each text as it will stand there, with
+  /// its row (0 for titles) and column, and answers it with colours.
+  [[nodiscard]] std::string
+  render(size_t width = 0, const painter& paint = {}) const;
+
+  static constexpr size_t column_width_min = 8;
 
 private:
-  std::vector<cell> titles_;
-  std::vector<bool> right_; // Same order as `titles_`.
-  std::vector<std::vector<cell>> rows_;
-};
+  using cells = std::vector<std::string>;
 
-/// Lines of `Key:  value`, aligned. Those with an empty value are left out.
-[[nodiscard]] std::string
-key_lines(const std::vector<std::pair<std::string, cell>>& lines, look l);
+  [[nodiscard]] std::vector<size_t> widths(size_t width_max) const;
+  void append_line(
+    std::string& to, const cells& row, const std::vector<size_t>& widths,
+    size_t width_max,
+    const std::function<std::string(size_t column, const std::string& text)>&
+      paint) const;
+
+  std::vector<side> sides_; // [column]
+  cells titles_;            // [column]
+  std::vector<cells> rows_; // [row][column], inert
+};
 
 } // namespace troupe::tools
