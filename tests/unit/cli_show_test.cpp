@@ -92,7 +92,7 @@ TEST_CASE("colours do not change what stands where") {
   sheet aut{{"STATE", ">N"}};
   aut.row({{"failed", tone::bad}, "1"});
   aut.row({"", {"22", tone::good}});
-  for (size_t width : {0, 80, 9}) {
+  for (size_t width : {0u, 80u, 9u}) {
     auto plain = aut.render({.colour = false, .width = width});
     auto text = aut.render({.colour = true, .width = width});
     for (auto at = text.find('\x1b'); at != std::string::npos;
