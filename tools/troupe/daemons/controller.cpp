@@ -3,7 +3,7 @@
 
 #include "runtime/journal/open.hpp"
 
-#include "tools/troupe/daemon.hpp"
+#include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
 

@@ -6,7 +6,7 @@
 #include "runtime/journal/open.hpp"
 #include "runtime/log.hpp"
 
-#include "tools/troupe/daemon.hpp"
+#include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
 

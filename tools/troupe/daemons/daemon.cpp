@@ -1,4 +1,4 @@
-#include "tools/troupe/daemon.hpp"
+#include "tools/troupe/daemons/daemon.hpp"
 
 #include <atomic>
 #include <csignal>

@@ -3,7 +3,7 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
-#include "tools/troupe/daemon.hpp"
+#include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
 
