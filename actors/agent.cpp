@@ -209,7 +209,7 @@ agent_actor::behavior_type agent_state::make_behavior() {
         return;
       }
       if (session && session != x.session) {
-        self->demonitor(session);
+        self->demonitor(session.address());
         self->send_exit(session, caf::exit_reason::user_shutdown);
       }
       term = x.term;

@@ -13,6 +13,10 @@ namespace log = runtime::log;
 /// How long the scheduler may take for a command, a full disk included.
 constexpr auto command_timeout = std::chrono::minutes{10};
 
+void tell(caf::typed_response_promise<node_welcome>& promise, node_welcome x) {
+  promise.deliver(std::move(x));
+}
+
 } // namespace
 
 void node_actor_state::report(std::optional<troupe::node_state> change) {
@@ -37,7 +41,7 @@ void node_actor_state::report(std::optional<troupe::node_state> change) {
 void node_actor_state::disconnect() {
   ++connection;
   if (session) {
-    self->demonitor(session);
+    self->demonitor(session.address());
     self->send_exit(session, caf::exit_reason::user_shutdown);
     session = nullptr;
   }
@@ -67,13 +71,13 @@ void node_actor_state::welcome(
       [this, machine, promise,
        mine = connection](const command_answer& x) mutable {
         if (mine != connection)
-          return promise.deliver(node_welcome{"joined again meanwhile"});
+          return tell(promise, node_welcome{"joined again meanwhile"});
         if (x.refused)
-          return promise.deliver(
+          return tell(promise, 
             node_welcome{x.refused->detail,
                          x.refused->kind == refusal_kind::unavailable});
         if (!machine)
-          return promise.deliver(node_welcome{});
+          return tell(promise, {});
         spawn_session(x.done.term, machine, promise);
       },
       [this, promise](const caf::error& x) mutable {
@@ -89,7 +93,7 @@ void node_actor_state::spawn_session(
     auto made = troupe::spawn_session(self->system(), *options.local_agents,
                                       node, term, me);
     if (!made)
-      return promise.deliver(node_welcome{"its agent is not there"});
+      return tell(promise, node_welcome{"its agent is not there"});
     return connect(std::move(made), term, std::move(promise));
   }
   self
@@ -102,7 +106,7 @@ void node_actor_state::spawn_session(
       [this, term, promise,
        mine = connection](caf::strong_actor_ptr& made) mutable {
         if (!made || mine != connection)
-          return promise.deliver(node_welcome{"the session did not begin"});
+          return tell(promise, node_welcome{"the session did not begin"});
         connect(caf::actor_cast<session_actor>(made), term,
                 std::move(promise));
       },

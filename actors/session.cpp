@@ -31,7 +31,7 @@ session(session_actor::stateful_pointer<session_state> self, agent_actor agent,
   self->set_down_handler([self](const caf::down_msg&) { //
     self->quit(caf::exit_reason::user_shutdown);
   });
-  self->send(state.agent, attach_session{self, term});
+  self->send(state.agent, attach_session{caf::actor_cast<session_actor>(self), term});
   return {
     [self, &state](work_batch& x) { self->send(state.agent, std::move(x)); },
     [self, &state](const reports_taken& x) { self->send(state.agent, x); },

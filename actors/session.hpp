@@ -31,6 +31,10 @@ private:
 /// State of SESSION.
 struct session_state {
   static inline const char* name = "session";
+
+  /// Not an aggregate: CAF would initialise the first handle with it.
+  explicit session_state(session_actor::pointer) {}
+
   agent_actor agent;
   node_actor owner;
 };

@@ -193,7 +193,9 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<work_batch>,
   // Tells AGENT what is in the journal.
   caf::reacts_to<reports_taken>, caf::replies_to<read_log>::with<log_chunk>,
-  caf::replies_to<exec_command>::with<exec_result>>;
+  caf::replies_to<exec_command>::with<exec_result>,
+  // Tells NODE what AGENT says.
+  caf::reacts_to<work_taken>, caf::reacts_to<report_batch>>;
 
 /// NODE: the control plane's view of one machine.
 using node_actor = caf::typed_actor<
@@ -312,7 +314,7 @@ using driver_actor = caf::typed_actor<
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: hears from its engine.
-  caf::reacts_to<run_event>>;
+  caf::reacts_to<run_event>, caf::reacts_to<measured_runs>>;
 
 /// Asks an agent for every allocation that it knows.
 struct list_inventory {};
@@ -329,11 +331,16 @@ struct attach_session {
 
 /// AGENT: everything a machine does for the cluster.
 using agent_actor = caf::typed_actor<
-  // Serves a session from now on; what the agent knows is told by the hello.
-  caf::reacts_to<session_actor>, caf::reacts_to<work_batch>,
+  // Takes a new session; what the agent knows was told by the hello.
+  caf::reacts_to<attach_session>, caf::reacts_to<work_batch>,
   caf::reacts_to<reports_taken>,
   // Hears from TASK.
-  caf::reacts_to<task_report>, caf::replies_to<read_log>::with<log_chunk>,
+  caf::reacts_to<task_report>,
+  // Tells everything it knows, for a hello.
+  caf::replies_to<list_inventory>::with<inventory>,
+  // Tells what its tasks use.
+  caf::replies_to<measure_runs>::with<measured_runs>,
+  caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: sends what has gathered.
   caf::reacts_to<atom::flush>>;

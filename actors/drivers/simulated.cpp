@@ -68,6 +68,9 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
       if (listeners.knows(x.allocation) && !listeners.has_ended(x.allocation))
         listeners.tell(x);
     },
+    [](const measured_runs&) {
+      // It has no engine.
+    },
   };
 }
 
