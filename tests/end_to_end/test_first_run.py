@@ -123,6 +123,16 @@ class FirstRun(ClusterTest):
         self.assertEqual(again["jobs"][0]["name"], first[0]["name"])
         self.assertEqual(len(self.items("/v1/jobs")), 1)
 
+    def test_facts_are_told_in_order_and_without_gaps(self):
+        self.submit(shell("true", name="one", count=5))
+        self.wait_for_job("one", "succeeded")
+        facts = self.items("/v1/events?since=0")
+        versions = [x["version"] for x in facts]
+        self.assertEqual(versions, list(range(versions[0],
+                                              versions[0] + len(facts))))
+        told = [x["type"] for x in facts if x.get("task") == "one.0"]
+        self.assertEqual(told, ["taskPlaced", "taskStarted", "taskEnded"])
+
     def test_a_team_sees_that_the_cluster_lives(self):
         self.assertEqual(self.call("GET", "/healthz")[0], 200)
         self.assertEqual(self.call("GET", "/readyz")[0], 200)
@@ -141,7 +151,13 @@ class FirstRun(ClusterTest):
         self.assertFalse(is_running(pid))
 
 
-class PortTaken(ClusterTest):
+class OtherClusters(ClusterTest):
+    def test_one_command_starts_a_dozen_nodes(self):
+        self.up(12)
+        self.submit(shell("true", name="wide", count=48, strategy="spread"))
+        self.wait_for_job("wide", "succeeded")
+        self.assertEqual(len({x["node"] for x in self.tasks("wide")}), 12)
+
     def test_a_port_that_is_taken_is_told_in_words(self):
         first = self.up(1)
         done = subprocess.run(
