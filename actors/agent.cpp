@@ -42,15 +42,15 @@ void agent_state::adopt_all() {
     adopt_from(kind, std::move(entries));
 }
 
-void agent_state::adopt_from(
-  driver_kind kind, std::vector<runtime::agent_store::entry> entries) {
+void agent_state::adopt_from(driver_kind kind,
+                             std::vector<runtime::agent_store::entry> entries) {
   auto driver = options.drivers.find(kind);
   if (driver == options.drivers.end()) {
     for (auto& x : entries) {
       auto gone = report_of(x.item, task_state::lost);
       gone.why = reason::driver_error;
-      gone.message = "the driver " + json::name_of(kind)
-                     + " is not there any more";
+      gone.message
+        = "the driver " + json::name_of(kind) + " is not there any more";
       core.note(std::move(gone));
     }
     return adopted();
@@ -136,10 +136,9 @@ void agent_state::start(const work_item& item, bool is_adopted) {
   }
   auto& mine = tasks[item.allocation];
   mine.driver = driver->first;
-  mine.actor = self->spawn(task, item,
-                           is_adopted ? task_origin::adopted
-                                      : task_origin::fresh,
-                           agent_actor{self}, driver->second);
+  mine.actor = self->spawn(
+    task, item, is_adopted ? task_origin::adopted : task_origin::fresh,
+    agent_actor{self}, driver->second);
   allocation_of[mine.actor.address()] = item.allocation;
   self->monitor(mine.actor);
 }
@@ -157,6 +156,8 @@ driver_actor agent_state::driver_of(allocation_id x) const {
 void agent_state::hear_down(const caf::down_msg& x) {
   if (session && session.address() == x.source) {
     session = nullptr;
+    if (join)
+      self->send(join, atom::dial_v);
     return;
   }
   auto at = allocation_of.find(x.source);
@@ -201,6 +202,7 @@ void agent_state::flush() {
 agent_actor::behavior_type agent_state::make_behavior() {
   self->set_down_handler([this](const caf::down_msg& x) { hear_down(x); });
   return {
+    [this](tell_session_end& x) { join = std::move(x.who); },
     [this](const attach_session& x) {
       if (x.term < term) {
         log::warn("agent: refused a session of term {}, the leader's is {}",

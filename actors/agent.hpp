@@ -13,6 +13,8 @@
 #include "runtime/agent.hpp"
 #include "runtime/agent_store.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 struct agent_options {
@@ -29,6 +31,7 @@ struct agent_options {
 /// State of AGENT.
 struct agent_state {
   static inline const char* name = "agent";
+  census alive{name};
 
   explicit agent_state(agent_actor::pointer self) : self(self) {}
 
@@ -52,6 +55,7 @@ struct agent_state {
   runtime::agent core;
   std::optional<runtime::agent_store> store;
   session_actor session;
+  join_actor join;
   version_number term = 0;
   bool flushing = false;
   /// Drivers that have not yet listed what they found.

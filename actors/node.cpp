@@ -73,9 +73,9 @@ void node_actor_state::welcome(
         if (mine != connection)
           return tell(promise, node_welcome{"joined again meanwhile"});
         if (x.refused)
-          return tell(promise, 
-            node_welcome{x.refused->detail,
-                         x.refused->kind == refusal_kind::unavailable});
+          return tell(promise, node_welcome{x.refused->detail,
+                                            x.refused->kind
+                                              == refusal_kind::unavailable});
         if (!machine)
           return tell(promise, {});
         spawn_session(x.done.term, machine, promise);
@@ -99,16 +99,14 @@ void node_actor_state::spawn_session(
   self
     ->request(self->system().middleman().actor_handle(),
               options.request_timeout, caf::spawn_atom_v, machine->node(),
-              std::string{session_factory},
-              caf::make_message(node, term, me),
+              std::string{session_factory}, caf::make_message(node, term, me),
               self->system().message_types<session_actor>())
     .then(
       [this, term, promise,
        mine = connection](caf::strong_actor_ptr& made) mutable {
         if (!made || mine != connection)
           return tell(promise, node_welcome{"the session did not begin"});
-        connect(caf::actor_cast<session_actor>(made), term,
-                std::move(promise));
+        connect(caf::actor_cast<session_actor>(made), term, std::move(promise));
       },
       [this, promise](const caf::error& x) mutable {
         promise.deliver(node_welcome{"the session could not be spawned: "
@@ -135,8 +133,8 @@ void node_actor_state::connect(
       [this](const caf::error& x) {
         log::error("node {}: {}", node, self->system().render(x));
       });
-  promise.deliver(node_welcome{{}, true, term, options.cluster_id,
-                               options.heartbeat_interval});
+  promise.deliver(node_welcome{
+    {}, true, term, options.cluster_id, options.heartbeat_interval});
 }
 
 // -- work --------------------------------------------------------------------
@@ -170,8 +168,8 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     disconnect();
   });
   return {
-    [this](const node_hello& x, const caf::strong_actor_ptr& machine)
-      -> caf::result<node_welcome> {
+    [this](const node_hello& x,
+           const caf::strong_actor_ptr& machine) -> caf::result<node_welcome> {
       auto promise = self->make_response_promise<node_welcome>();
       welcome(x, machine, promise);
       return promise;
@@ -216,8 +214,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     [this](post_reports& x) -> caf::result<reports_taken> {
       work.acknowledge(x.acknowledged);
       auto promise = self->make_response_promise<reports_taken>();
-      auto last = x.batch.reports.empty() ? 0
-                                          : x.batch.reports.back().sequence;
+      auto last = x.batch.reports.empty() ? 0 : x.batch.reports.back().sequence;
       self
         ->request(scheduler, command_timeout,
                   run_command{take_reports{node, std::move(x.batch.reports)}})
@@ -227,9 +224,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
             if (y.refused)
               leave(*y.refused);
           },
-              [promise](caf::error& y) mutable {
-                promise.deliver(std::move(y));
-              });
+          [promise](caf::error& y) mutable { promise.deliver(std::move(y)); });
       return promise;
     },
     [this](const forward_read_log& x) -> caf::result<log_chunk> {

@@ -329,8 +329,22 @@ struct attach_session {
   version_number term = 0;
 };
 
+/// JOIN: keeps a machine joined to a controller.
+using join_actor = caf::typed_actor<
+  // Dials, if it is not joined; starts over, if it thinks that it is.
+  caf::reacts_to<atom::dial>,
+  // INTERNAL: sends a heartbeat for the given try.
+  caf::reacts_to<atom::tick, uint64_t>>;
+
+/// Asks an agent to tell `who` when its session has ended.
+struct tell_session_end {
+  join_actor who;
+};
+
 /// AGENT: everything a machine does for the cluster.
 using agent_actor = caf::typed_actor<
+  // Hears who must know when a session ends.
+  caf::reacts_to<tell_session_end>,
   // Takes a new session; what the agent knows was told by the hello.
   caf::reacts_to<attach_session>, caf::reacts_to<work_batch>,
   caf::reacts_to<reports_taken>,
@@ -404,3 +418,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_node_names)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_names)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::tell_session_end)

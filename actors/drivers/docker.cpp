@@ -24,8 +24,8 @@ struct docker_driver_state::reader {
 
 namespace {
 
-run_event event_of(allocation_id id, const docker::exit_status& x,
-                   timestamp now) {
+run_event
+event_of(allocation_id id, const docker::exit_status& x, timestamp now) {
   run_event result;
   result.allocation = id;
   result.phase = run_phase::ended;
@@ -59,8 +59,8 @@ run_event event_of(allocation_id id, const docker::exit_status& x,
   return result;
 }
 
-run_event failed_event(allocation_id id, const docker::failure& x,
-                       timestamp now) {
+run_event
+failed_event(allocation_id id, const docker::failure& x, timestamp now) {
   run_event result;
   result.allocation = id;
   result.phase = run_phase::ended;
@@ -68,23 +68,23 @@ run_event failed_event(allocation_id id, const docker::failure& x,
   result.state = task_state::failed;
   result.message = x.text;
   switch (x.kind) {
-    case docker::error_kind::image_not_found:
-      result.why = reason::image_not_found;
-      break;
-    case docker::error_kind::port_in_use:
-      result.why = reason::port_in_use;
-      break;
-    case docker::error_kind::cancelled:
-      result.why = reason::stopped_by_user;
-      result.state = task_state::stopped;
-      break;
-    case docker::error_kind::start_error:
-    case docker::error_kind::engine_unreachable:
-    case docker::error_kind::engine_error:
-    case docker::error_kind::not_running:
-    case docker::error_kind::timed_out:
-      result.why = reason::driver_error;
-      break;
+  case docker::error_kind::image_not_found:
+    result.why = reason::image_not_found;
+    break;
+  case docker::error_kind::port_in_use:
+    result.why = reason::port_in_use;
+    break;
+  case docker::error_kind::cancelled:
+    result.why = reason::stopped_by_user;
+    result.state = task_state::stopped;
+    break;
+  case docker::error_kind::start_error:
+  case docker::error_kind::engine_unreachable:
+  case docker::error_kind::engine_error:
+  case docker::error_kind::not_running:
+  case docker::error_kind::timed_out:
+    result.why = reason::driver_error;
+    break;
   }
   return result;
 }
@@ -136,21 +136,20 @@ docker_exec(docker_exec_actor::stateful_pointer<docker_exec_state> self,
   return {
     [self, engine](const exec_command& x) -> caf::result<exec_result> {
       self->state.promise = self->make_response_promise<exec_result>();
-      engine->exec(
-        x.allocation, x.argv, x.timeout,
-        [me = docker_exec_actor{self}](
-          expected<docker::exec_answer, docker::failure> y) {
-          constexpr size_t output_max = 192 * 1'024;
-          exec_result result;
-          if (y) {
-            result.exit_code = y->code;
-            result.output = runtime::to_base64(
-              std::string_view{y->output}.substr(0, output_max));
-          } else {
-            result.error = y.error().text;
-          }
-          caf::anon_send(me, std::move(result));
-        });
+      engine->exec(x.allocation, x.argv, x.timeout,
+                   [me = docker_exec_actor{self}](
+                     expected<docker::exec_answer, docker::failure> y) {
+                     constexpr size_t output_max = 192 * 1'024;
+                     exec_result result;
+                     if (y) {
+                       result.exit_code = y->code;
+                       result.output = runtime::to_base64(
+                         std::string_view{y->output}.substr(0, output_max));
+                     } else {
+                       result.error = y.error().text;
+                     }
+                     caf::anon_send(me, std::move(result));
+                   });
       return self->state.promise;
     },
     [self](exec_result& x) {
@@ -239,11 +238,11 @@ void docker_driver_state::open_engine() {
       event.phase = run_phase::started;
       caf::anon_send(to, std::move(event));
     } else if (auto* gone = std::get_if<docker::container_not_started>(&x)) {
-      caf::anon_send(
-        to, failed_event(gone->allocation,
-                         {docker::error_kind::engine_error,
-                          "the engine was away and did not start it"},
-                         now));
+      caf::anon_send(to,
+                     failed_event(gone->allocation,
+                                  {docker::error_kind::engine_error,
+                                   "the engine was away and did not start it"},
+                                  now));
     } else if (auto* exited = std::get_if<docker::container_exited>(&x)) {
       caf::anon_send(to, event_of(exited->allocation, exited->exit, now));
     } else if (auto* lost = std::get_if<docker::engine_lost>(&x)) {
@@ -259,26 +258,26 @@ void docker_driver_state::start(const work_item& item) {
   auto id = item.allocation;
   auto me = driver_actor{self};
   auto now = wall.at(self->clock().now());
-  engine->start(spec_of(item, options.node),
-                [me, id, now](expected<docker::start_answer, docker::failure>
-                                answer) {
-                  if (answer) {
-                    run_event started;
-                    started.allocation = id;
-                    started.phase = run_phase::started;
-                    started.at = now;
-                    caf::anon_send(me, std::move(started));
-                  } else if (answer.error().kind
-                             == docker::error_kind::engine_unreachable) {
-                    run_event waiting;
-                    waiting.allocation = id;
-                    waiting.at = now;
-                    waiting.message = answer.error().text;
-                    caf::anon_send(me, std::move(waiting));
-                  } else {
-                    caf::anon_send(me, failed_event(id, answer.error(), now));
-                  }
-                });
+  engine->start(
+    spec_of(item, options.node),
+    [me, id, now](expected<docker::start_answer, docker::failure> answer) {
+      if (answer) {
+        run_event started;
+        started.allocation = id;
+        started.phase = run_phase::started;
+        started.at = now;
+        caf::anon_send(me, std::move(started));
+      } else if (answer.error().kind
+                 == docker::error_kind::engine_unreachable) {
+        run_event waiting;
+        waiting.allocation = id;
+        waiting.at = now;
+        waiting.message = answer.error().text;
+        caf::anon_send(me, std::move(waiting));
+      } else {
+        caf::anon_send(me, failed_event(id, answer.error(), now));
+      }
+    });
 }
 
 /// Keeps the last few ended containers, for their logs.
@@ -359,8 +358,8 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
     },
     [this](const stop_run& x) {
       auto item = items.find(x.allocation);
-      auto signal = item == items.end() ? "SIGTERM"
-                                        : item->second.spec->stop_signal;
+      auto signal
+        = item == items.end() ? "SIGTERM" : item->second.spec->stop_signal;
       auto grace = item == items.end() ? milliseconds{10'000}
                                        : item->second.spec->stop_grace;
       engine->stop(x.allocation, signal, grace,
@@ -383,8 +382,8 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       for (auto id : listeners.live())
         engine->stats(id, [me, id](expected<docker::usage, docker::failure> x) {
           if (x)
-            caf::anon_send(me, measured_runs{{{id, x->cpu_seconds,
-                                               x->memory_bytes}}});
+            caf::anon_send(
+              me, measured_runs{{{id, x->cpu_seconds, x->memory_bytes}}});
         });
       measured_runs result;
       for (auto& [id, usage] : usages)

@@ -12,6 +12,7 @@
 
 #include "runtime/drivers/docker/engine.hpp"
 
+#include "actors/census.hpp"
 #include "actors/clock.hpp"
 #include "actors/drivers/listeners.hpp"
 
@@ -33,6 +34,7 @@ struct docker_driver_options {
 /// State of DRIVER `docker`.
 struct docker_driver_state {
   static inline const char* name = "docker";
+  census alive{name};
 
   explicit docker_driver_state(driver_actor::pointer self)
     : self(self), wall(self->clock().now()), listeners(self) {}

@@ -29,31 +29,32 @@ run_event event_of(allocation_id id, const process::run_exit& x) {
   result.state = task_state::failed;
   result.message = x.message;
   switch (x.ending) {
-    case process::run_ending::exited:
-      result.exit_code = x.code;
-      if (x.code == 0) {
-        result.state = task_state::succeeded;
-      } else {
-        result.why = reason::exit_code;
-        result.message = "exit code " + std::to_string(x.code);
-      }
-      break;
-    case process::run_ending::signaled:
-      result.exit_code = signal_base + x.code;
-      result.why = reason::signal;
-      result.message = "ended by " + runtime::signal_name(x.code);
-      break;
-    case process::run_ending::start_failed:
-      result.why = reason::driver_error;
-      break;
-    case process::run_ending::lost:
-      result.state = task_state::lost;
-      result.why = reason::node_lost;
-      break;
+  case process::run_ending::exited:
+    result.exit_code = x.code;
+    if (x.code == 0) {
+      result.state = task_state::succeeded;
+    } else {
+      result.why = reason::exit_code;
+      result.message = "exit code " + std::to_string(x.code);
+    }
+    break;
+  case process::run_ending::signaled:
+    result.exit_code = signal_base + x.code;
+    result.why = reason::signal;
+    result.message = "ended by " + runtime::signal_name(x.code);
+    break;
+  case process::run_ending::start_failed:
+    result.why = reason::driver_error;
+    break;
+  case process::run_ending::lost:
+    result.state = task_state::lost;
+    result.why = reason::node_lost;
+    break;
   }
   if (x.out_of_memory && result.state == task_state::failed) {
     result.why = reason::out_of_memory;
-    result.message = "ended by the kernel: it needed more than its memory limit";
+    result.message
+      = "ended by the kernel: it needed more than its memory limit";
   }
   return result;
 }
@@ -98,8 +99,8 @@ exec_result result_of(const process::exec_result& x) {
   result.exit_code = x.exit_code;
   // Messages stay below 256 kB.
   constexpr size_t output_max = 192 * 1'024;
-  result.output = runtime::to_base64(
-    std::string_view{x.output}.substr(0, output_max));
+  result.output
+    = runtime::to_base64(std::string_view{x.output}.substr(0, output_max));
   return result;
 }
 
@@ -206,8 +207,7 @@ driver_actor::behavior_type process_driver_state::make_behavior() {
       measured_runs result;
       for (auto id : listeners.live())
         if (auto usage = engine->usage(id.value))
-          result.tasks.push_back(
-            {id, usage->cpu_seconds, usage->memory_bytes});
+          result.tasks.push_back({id, usage->cpu_seconds, usage->memory_bytes});
       return result;
     },
     [this](const read_log& x) { return read(x); },

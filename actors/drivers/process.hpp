@@ -12,6 +12,7 @@
 #include "runtime/drivers/process/engine.hpp"
 #include "runtime/drivers/process/log_cursor.hpp"
 
+#include "actors/census.hpp"
 #include "actors/drivers/listeners.hpp"
 
 namespace troupe {
@@ -28,6 +29,7 @@ struct process_driver_options {
 /// State of DRIVER `process`.
 struct process_driver_state {
   static inline const char* name = "process";
+  census alive{name};
 
   explicit process_driver_state(driver_actor::pointer self)
     : self(self), listeners(self) {}

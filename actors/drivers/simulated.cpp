@@ -74,8 +74,8 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
   };
 }
 
-driver_actor::behavior_type simulated_driver(
-  driver_actor::stateful_pointer<simulated_driver_state> self) {
+driver_actor::behavior_type
+simulated_driver(driver_actor::stateful_pointer<simulated_driver_state> self) {
   return self->state.make_behavior();
 }
 

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
+#include "runtime/api/openapi.hpp"
 #include "runtime/api/render.hpp"
 #include "runtime/api/routes.hpp"
 #include "runtime/http/target.hpp"
@@ -559,4 +560,19 @@ TEST_CASE("numbers are written as people write them") {
   CHECK(text(R"({"a\"b":"c\n\u0001é","e":{},"f":[]})")
         == R"({"a\"b":"c\n\u0001é","e":{},"f":[]})");
   CHECK(json_text(std::numeric_limits<double>::infinity()) == "null");
+}
+
+TEST_CASE("the description of the interface names every route") {
+  auto x = openapi();
+  size_t operations = 0;
+  for (auto& [path, methods] : x.at("paths").as_object())
+    operations += methods.as_object().size();
+  CHECK(operations == routes().size());
+  auto& logs = x.at("paths").at("/v1/tasks/{task}/logs").at("get");
+  CHECK(logs.at("parameters").at(0).at("name") == "task");
+  CHECK(logs.at("parameters").at(0).at("in") == "path");
+  CHECK(logs.at("parameters").as_array().size() == 5);
+  auto& stop = x.at("paths").at("/v1/jobs/{job}").at("delete");
+  CHECK(stop.at("parameters").at(1).at("name") == "dryRun");
+  CHECK(x.at("openapi") == "3.1.0");
 }
