@@ -50,13 +50,11 @@ constexpr auto stop_timeout = std::chrono::seconds{10};
 using current_nodes = std::function<nodes_actor()>;
 
 /// Stands in for NODES over its restarts, since what is published cannot change.
-nodes_actor::behavior_type stand_in(nodes_actor::pointer self,
-                                current_nodes current) {
+nodes_actor::behavior_type
+stand_in(nodes_actor::pointer self, current_nodes current) {
   return {
     [self, current](const node_hello& x, const caf::strong_actor_ptr& y)
-      -> caf::result<node_welcome> {
-      return self->delegate(current(), x, y);
-    },
+      -> caf::result<node_welcome> { return self->delegate(current(), x, y); },
     [self, current](heartbeat& x) { self->send(current(), std::move(x)); },
     [self, current](assigned_work& x) { self->send(current(), std::move(x)); },
     [self, current](const poll_work& x) -> caf::result<work_batch> {
@@ -75,9 +73,9 @@ nodes_actor::behavior_type stand_in(nodes_actor::pointer self,
 }
 
 /// Waits until the scheduler has read the journal, and sets what was asked for.
-expected<void, std::string> await_lead(caf::actor_system& system,
-                                       const scheduler_actor& scheduler,
-                                       const controller_options& options) {
+expected<void, std::string>
+await_lead(caf::actor_system& system, const scheduler_actor& scheduler,
+           const controller_options& options) {
   caf::scoped_actor self{system};
   expected<void, std::string> result;
   auto failed = [&](const caf::error& x) {
@@ -114,44 +112,42 @@ controller::start(caf::actor_system& system, controller_options options,
   auto h = result->handles_;
   options.node.cluster_id = journal->cluster_id();
   std::vector<child_spec> children;
-  children.push_back({"journal", [=](caf::event_based_actor* self) {
-                        return h->keep(&handles::journal,
-                                       self->spawn<caf::detached>(
-                                         troupe::journal, options.journal,
-                                         journal));
-                      }});
+  children.push_back(
+    {"journal", [=](caf::event_based_actor* self) {
+       return h->keep(
+         &handles::journal,
+         self->spawn<caf::detached>(troupe::journal, options.journal, journal));
+     }});
   children.push_back({"watch", [=](caf::event_based_actor* self) {
                         return h->keep(&handles::watch,
-                                       self->spawn(troupe::watch,
-                                                   options.watch,
+                                       self->spawn(troupe::watch, options.watch,
                                                    h->get(&handles::journal)));
                       }});
   children.push_back({"scheduler", [=](caf::event_based_actor* self) {
-                        return h->keep(
-                          &handles::scheduler,
-                          self->spawn(troupe::scheduler, options.scheduler,
-                                      h->get(&handles::journal),
-                                      h->get(&handles::watch)));
+                        return h->keep(&handles::scheduler,
+                                       self->spawn(troupe::scheduler,
+                                                   options.scheduler,
+                                                   h->get(&handles::journal),
+                                                   h->get(&handles::watch)));
                       }});
   for (auto& strategy : runtime::placement::policy_names())
-    children.push_back({"policy " + strategy, [=](caf::event_based_actor* self) {
-                          return caf::actor_cast<caf::actor>(
-                            self->spawn(policy, strategy,
-                                        h->get(&handles::scheduler)));
-                        }});
-  children.push_back({"nodes", [=](caf::event_based_actor* self) {
-                        return h->keep(
-                          &handles::nodes,
-                          self->spawn(nodes, options.node,
-                                      h->get(&handles::scheduler)));
-                      }});
+    children.push_back(
+      {"policy " + strategy, [=](caf::event_based_actor* self) {
+         return caf::actor_cast<caf::actor>(
+           self->spawn(policy, strategy, h->get(&handles::scheduler)));
+       }});
+  children.push_back(
+    {"nodes", [=](caf::event_based_actor* self) {
+       return h->keep(
+         &handles::nodes,
+         self->spawn(nodes, options.node, h->get(&handles::scheduler)));
+     }});
   children.push_back({"gateway", [=](caf::event_based_actor* self) {
-                        return h->keep(
-                          &handles::gateway,
-                          self->spawn(gateway, options.gateway,
-                                      h->get(&handles::scheduler),
-                                      h->get(&handles::nodes),
-                                      h->get(&handles::watch)));
+                        return h->keep(&handles::gateway,
+                                       self->spawn(gateway, options.gateway,
+                                                   h->get(&handles::scheduler),
+                                                   h->get(&handles::nodes),
+                                                   h->get(&handles::watch)));
                       }});
   supervisor_options root{"controller", restart_strategy::rest_for_one};
   result->root_ = system.spawn(supervisor, root, std::move(children));
@@ -161,7 +157,8 @@ controller::start(caf::actor_system& system, controller_options options,
         failed(system.render(why));
     });
   // The supervisor starts its children before it hears anything.
-  result->door_ = system.spawn(stand_in, [h] { return h->get(&handles::nodes); });
+  result->door_
+    = system.spawn(stand_in, [h] { return h->get(&handles::nodes); });
   {
     caf::scoped_actor self{system};
     while (!h->get(&handles::gateway))
@@ -171,21 +168,20 @@ controller::start(caf::actor_system& system, controller_options options,
     return make_unexpected(ok.error());
   auto http = runtime::http::server::start(
     options.http, [h](runtime::http::exchange x) {
-      caf::anon_send(h->get(&handles::gateway),
-                     http_call{std::make_shared<runtime::http::exchange>(
-                       std::move(x))});
+      caf::anon_send(
+        h->get(&handles::gateway),
+        http_call{std::make_shared<runtime::http::exchange>(std::move(x))});
     });
   if (!http)
     return make_unexpected(http.error());
   result->http_ = std::move(*http);
   if (!options.listen)
     return result;
-  auto port
-    = options.tls
-        ? caf::openssl::publish(result->door_, options.listen_port,
-                                options.listen_host.c_str(), true)
-        : system.middleman().publish(result->door_, options.listen_port,
-                                     options.listen_host.c_str(), true);
+  auto port = options.tls
+                ? caf::openssl::publish(result->door_, options.listen_port,
+                                        options.listen_host.c_str(), true)
+                : system.middleman().publish(result->door_, options.listen_port,
+                                             options.listen_host.c_str(), true);
   if (!port)
     return make_unexpected("cannot listen for nodes on " + options.listen_host
                            + ':' + std::to_string(options.listen_port) + ": "

@@ -93,33 +93,32 @@ expected<std::string, std::string> identity_of(const fs::path& data_dir) {
   return result;
 }
 
-child_spec driver_child(driver_kind kind, const std::shared_ptr<handles>& h,
-                        const node_host_options& options,
-                        const std::string& identity) {
-  return {"driver " + json::name_of(kind),
-          [=](caf::event_based_actor* self) {
+child_spec
+driver_child(driver_kind kind, const std::shared_ptr<handles>& h,
+             const node_host_options& options, const std::string& identity) {
+  return {"driver " + json::name_of(kind), [=](caf::event_based_actor* self) {
             driver_actor made;
             switch (kind) {
-              case driver_kind::docker: {
-                docker_driver_options wanted;
-                wanted.node = options.profile.name;
-                wanted.cluster_id = identity;
-                wanted.socket = options.docker_socket;
-                wanted.defaults = options.docker_defaults;
-                made = self->spawn(docker_driver, std::move(wanted));
-                break;
-              }
-              case driver_kind::process: {
-                process_driver_options wanted;
-                wanted.node = options.profile.name;
-                wanted.data_dir = options.data_dir;
-                made = self->spawn(process_driver, std::move(wanted),
-                                   options.spawner);
-                break;
-              }
-              case driver_kind::simulated:
-                made = self->spawn(simulated_driver);
-                break;
+            case driver_kind::docker: {
+              docker_driver_options wanted;
+              wanted.node = options.profile.name;
+              wanted.cluster_id = identity;
+              wanted.socket = options.docker_socket;
+              wanted.defaults = options.docker_defaults;
+              made = self->spawn(docker_driver, std::move(wanted));
+              break;
+            }
+            case driver_kind::process: {
+              process_driver_options wanted;
+              wanted.node = options.profile.name;
+              wanted.data_dir = options.data_dir;
+              made = self->spawn(process_driver, std::move(wanted),
+                                 options.spawner);
+              break;
+            }
+            case driver_kind::simulated:
+              made = self->spawn(simulated_driver);
+              break;
             }
             std::lock_guard guard{h->mutex};
             h->drivers[kind] = made;
@@ -141,8 +140,8 @@ node_host::start(caf::actor_system& system, node_host_options options) {
   std::string identity;
   std::optional<runtime::agent_store> store;
   if (options.durable) {
-    auto opened = runtime::agent_store::open(fs::path{options.data_dir}
-                                             / "allocations");
+    auto opened
+      = runtime::agent_store::open(fs::path{options.data_dir} / "allocations");
     if (!opened)
       return make_unexpected(opened.error());
     store = std::move(*opened);

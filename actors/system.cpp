@@ -15,8 +15,8 @@ namespace {
 
 using context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
-unexpected<std::string> useless(const std::string& what,
-                                const std::string& file) {
+unexpected<std::string>
+useless(const std::string& what, const std::string& file) {
   return make_unexpected("TLS: " + what + " in " + file
                          + ": it must be there, readable and PEM");
 }
@@ -59,8 +59,8 @@ system_config::system_config(const system_options& options) {
   add_message_types<caf::id_block::troupe>();
   if (options.agents)
     add_session_factory(*this, options.agents);
-  set("scheduler.policy", options.stealing ? caf::atom("stealing")
-                                           : caf::atom("sharing"));
+  set("scheduler.policy",
+      options.stealing ? caf::atom("stealing") : caf::atom("sharing"));
   set("scheduler.max-threads", options.threads);
   set("scheduler.max-throughput", size_t{300});
   set("middleman.workers", size_t{0});

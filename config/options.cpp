@@ -64,8 +64,8 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-expected<milliseconds, std::string> duration(const std::string& flag,
-                                             const std::string& text) {
+expected<milliseconds, std::string>
+duration(const std::string& flag, const std::string& text) {
   auto result = read_duration(text);
   if (!result)
     return make_unexpected("--" + flag + ": " + result.error());
@@ -127,8 +127,8 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
   add(app, "log-format", to.log_format, "text or json");
 }
 
-expected<void, std::string> read_config_file(CLI::App& app,
-                                             daemon_options& to) {
+expected<void, std::string>
+read_config_file(CLI::App& app, daemon_options& to) {
   if (to.config_file.empty())
     return {};
   std::ifstream in{to.config_file};
@@ -142,8 +142,8 @@ expected<void, std::string> read_config_file(CLI::App& app,
   lenient.allow_trailing_commas = true;
   auto parsed = boost::json::parse(text.str(), error, {}, lenient);
   if (error || !parsed.is_object())
-    return make_unexpected(to.config_file + " is not a JSON object: "
-                           + error.message());
+    return make_unexpected(to.config_file
+                           + " is not a JSON object: " + error.message());
   for (auto& [key, value] : parsed.get_object()) {
     auto* option
       = app.get_option_no_throw("--" + flag_of_key(std::string{key}));
@@ -166,28 +166,30 @@ expected<void, std::string> read_config_file(CLI::App& app,
   return {};
 }
 
-expected<host_port, std::string> read_host_port(const std::string& flag,
-                                                const std::string& text) {
+expected<host_port, std::string>
+read_host_port(const std::string& flag, const std::string& text) {
   auto colon = text.rfind(':');
   host_port result;
   auto* end = text.data() + text.size();
   auto ok = colon != std::string::npos && colon > 0;
   if (ok) {
     result.host = text.substr(0, colon);
-    auto [at, error] = std::from_chars(text.data() + colon + 1, end,
-                                       result.port);
+    auto [at, error]
+      = std::from_chars(text.data() + colon + 1, end, result.port);
     ok = error == std::errc{} && at == end && colon + 1 < text.size();
   }
   if (!ok)
-    return make_unexpected("--" + flag + " wants HOST:PORT, such as "
-                           "127.0.0.1:4640, not \"" + text + '"');
+    return make_unexpected("--" + flag
+                           + " wants HOST:PORT, such as "
+                             "127.0.0.1:4640, not \""
+                           + text + '"');
   if (result.host.starts_with('[') && result.host.ends_with(']'))
     result.host = result.host.substr(1, result.host.size() - 2);
   return result;
 }
 
-expected<resources, std::string> read_capacity(const std::string& text,
-                                               resources found) {
+expected<resources, std::string>
+read_capacity(const std::string& text, resources found) {
   for (auto& part : split(text, ',')) {
     auto equals = part.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -195,8 +197,7 @@ expected<resources, std::string> read_capacity(const std::string& text,
                              + '"');
     auto name = part.substr(0, equals);
     auto written = part.substr(equals + 1);
-    auto amount = name == "memory" ? read_bytes(written)
-                                   : read_millis(written);
+    auto amount = name == "memory" ? read_bytes(written) : read_millis(written);
     if (!amount)
       return make_unexpected("--capacity " + name + ": " + amount.error());
     if (name == "cpu")
@@ -290,8 +291,8 @@ controller_of(const daemon_options& x) {
   result.listen_port = listen->port;
   result.tls = tls->complete();
   result.strategy = x.strategy;
-  result.scheduler.leader = runtime::machine_name() + ':'
-                            + std::to_string(getpid());
+  result.scheduler.leader
+    = runtime::machine_name() + ':' + std::to_string(getpid());
   result.node.heartbeat_interval = *heartbeat;
   result.node.health.unhealthy_after = *unhealthy;
   result.node.health.removed_after = *removed;
@@ -307,8 +308,8 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
   profile.version = TROUPE_VERSION;
   profile.name = x.name.empty() ? runtime::machine_name() : x.name;
   if (which == daemon::up)
-    profile.name = (x.name.empty() ? "n" : x.name + "-")
-                   + std::to_string(index + 1);
+    profile.name
+      = (x.name.empty() ? "n" : x.name + "-") + std::to_string(index + 1);
   auto labels = read_labels(x.labels);
   if (!labels)
     return make_unexpected(labels.error());
@@ -324,9 +325,8 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
                              + "\"; there are docker, process and simulated");
     result.drivers.push_back(*kind);
   }
-  result.docker_socket = x.docker.starts_with("unix://")
-                           ? x.docker.substr(7)
-                           : x.docker;
+  result.docker_socket
+    = x.docker.starts_with("unix://") ? x.docker.substr(7) : x.docker;
   result.docker_defaults.network_mode = x.docker_network;
   result.data_dir = fs::absolute(which == daemon::up
                                    ? fs::path{x.data} / "nodes" / profile.name

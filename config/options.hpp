@@ -57,8 +57,8 @@ void declare(CLI::App& app, daemon which, daemon_options& to);
 /// Reads `to.config_file`, if one is named: a JSON object whose keys are flags,
 /// `"unhealthy-after"` or `"unhealthyAfter"`. What `app` was given stays.
 /// Errors: sentences that name the file and the key.
-[[nodiscard]] expected<void, std::string> read_config_file(CLI::App& app,
-                                                           daemon_options& to);
+[[nodiscard]] expected<void, std::string>
+read_config_file(CLI::App& app, daemon_options& to);
 
 /// `HOST:PORT`, with brackets around an IPv6 address.
 struct host_port {
@@ -81,8 +81,7 @@ read_labels(const std::string& text);
 
 // -- composed and checked ----------------------------------------------------
 
-[[nodiscard]] expected<tls_files, std::string>
-tls_of(const daemon_options& x);
+[[nodiscard]] expected<tls_files, std::string> tls_of(const daemon_options& x);
 
 /// Refuses to listen for machines beyond this one without TLS.
 [[nodiscard]] expected<controller_options, std::string>

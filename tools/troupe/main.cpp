@@ -1,13 +1,13 @@
 #include <array>
 #include <clocale>
+#include <cstdio>
 #include <iostream>
 #include <string_view>
-#include <cstdio>
 
 #include <curl/curl.h>
 
-#include "tools/troupe/exit_code.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
+#include "tools/troupe/exit_code.hpp"
 #include "tools/troupe/verbs.hpp"
 
 namespace {
@@ -31,8 +31,7 @@ constexpr auto daemons = std::to_array<tools::verb>({
 bool runs_tasks(int argc, char** argv) {
   std::string_view verb{argc > 1 ? argv[1] : ""};
   return verb == "up" || verb == "bench"
-         || (verb == "node"
-             && tools::is_node_daemon(argc - 1, argv + 1));
+         || (verb == "node" && tools::is_node_daemon(argc - 1, argv + 1));
 }
 
 } // namespace

@@ -33,7 +33,6 @@ constexpr auto looking = std::to_array<verb>({
   {"cluster", "show totals of the cluster", run_cluster},
   {"job", "show a job in full", run_job},
   {"task", "show a task in full", run_task},
-  {"node", "show a node in full", run_node_shown},
 });
 
 constexpr auto debugging = std::to_array<verb>({

@@ -31,8 +31,7 @@ start_controller(const config::daemon_options& options) {
   all->system = std::make_unique<caf::actor_system>(*all->config);
   control->node.local_agents = std::make_shared<agent_directory>();
   control->on_failure = fail_daemon;
-  auto started = controller::start(*all->system, *control,
-                                   std::move(*journal));
+  auto started = controller::start(*all->system, *control, std::move(*journal));
   if (!started)
     return make_unexpected(started.error());
   all->control = std::move(*started);

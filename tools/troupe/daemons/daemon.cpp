@@ -35,7 +35,8 @@ void notify_systemd(const std::string& text) {
   auto* path = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path == nullptr || std::string_view{path}.size() >= sizeof address.sun_path)
+  if (path == nullptr
+      || std::string_view{path}.size() >= sizeof address.sun_path)
     return;
   auto size = std::string_view{path}.copy(address.sun_path,
                                           sizeof address.sun_path - 1);
@@ -81,10 +82,9 @@ void fail_daemon(const std::string& why) {
   kill(getpid(), SIGTERM);
 }
 
-int run_daemon(
-  int argc, char** argv, config::daemon which, const char* about,
-  const std::function<expected<running_daemon, std::string>(
-    const config::daemon_options&)>& start) {
+int run_daemon(int argc, char** argv, config::daemon which, const char* about,
+               const std::function<expected<running_daemon, std::string>(
+                 const config::daemon_options&)>& start) {
   // Threads inherit the mask: only this one hears signals.
   auto signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -18,10 +18,9 @@ struct running_daemon {
   std::string ready;
   std::function<void()> stop;
 };
-int run_daemon(
-  int argc, char** argv, config::daemon which, const char* about,
-  const std::function<expected<running_daemon, std::string>(
-    const config::daemon_options&)>& start);
+int run_daemon(int argc, char** argv, config::daemon which, const char* about,
+               const std::function<expected<running_daemon, std::string>(
+                 const config::daemon_options&)>& start);
 
 /// Ends the daemon from any thread, with `why` on stderr.
 void fail_daemon(const std::string& why);

@@ -66,8 +66,7 @@ start_node(const config::daemon_options& options) {
   for (auto x : {SIGTERM, SIGINT, SIGQUIT})
     sigaddset(&signals, x);
   const timespec moment{0, 100'000'000};
-  while (joined.wait_for(std::chrono::seconds{0})
-         != std::future_status::ready)
+  while (joined.wait_for(std::chrono::seconds{0}) != std::future_status::ready)
     if (sigtimedwait(&signals, nullptr, &moment) > 0) {
       stop();
       return make_unexpected("ended before it had joined a controller");

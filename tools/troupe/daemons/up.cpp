@@ -37,8 +37,7 @@ start_up(const config::daemon_options& options) {
   all->system = std::make_unique<caf::actor_system>(*all->config);
   control->node.local_agents = agents;
   control->on_failure = fail_daemon;
-  auto started = controller::start(*all->system, *control,
-                                   std::move(*journal));
+  auto started = controller::start(*all->system, *control, std::move(*journal));
   if (!started)
     return make_unexpected(started.error());
   all->control = std::move(*started);
