@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "tools/troupe/daemons/bench.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
 #include "tools/troupe/exit_code.hpp"
 #include "tools/troupe/verbs.hpp"
@@ -25,12 +26,13 @@ constexpr auto daemons = std::to_array<tools::verb>({
   {"controller", "run a controller that other machines join",
    tools::run_controller},
   {"node", "join this machine to a controller, or show a node", run_node},
+  {"bench", "measure this program on this machine", tools::run_bench},
 });
 
 /// Whether this process will run tasks, and so needs its spawner.
 bool runs_tasks(int argc, char** argv) {
   std::string_view verb{argc > 1 ? argv[1] : ""};
-  return verb == "up" || verb == "bench"
+  return verb == "up"
          || (verb == "node" && tools::is_node_daemon(argc - 1, argv + 1));
 }
 
