@@ -42,15 +42,15 @@ void agent_state::adopt_all() {
     adopt_from(kind, std::move(entries));
 }
 
-void agent_state::adopt_from(
-  driver_kind kind, std::vector<runtime::agent_store::entry> entries) {
+void agent_state::adopt_from(driver_kind kind,
+                             std::vector<runtime::agent_store::entry> entries) {
   auto driver = options.drivers.find(kind);
   if (driver == options.drivers.end()) {
     for (auto& x : entries) {
       auto gone = report_of(x.item, task_state::lost);
       gone.why = reason::driver_error;
-      gone.message = "the driver " + json::name_of(kind)
-                     + " is not there any more";
+      gone.message
+        = "the driver " + json::name_of(kind) + " is not there any more";
       core.note(std::move(gone));
     }
     return adopted();
@@ -96,7 +96,7 @@ void agent_state::adopted() {
 // -- work --------------------------------------------------------------------
 
 void agent_state::take(const work_batch& x) {
-  if (x.items.empty())
+  if (x.items.empty() || ending)
     return;
   auto steps = core.take(x.items);
   for (auto& item : steps.start) {
@@ -136,10 +136,9 @@ void agent_state::start(const work_item& item, bool is_adopted) {
   }
   auto& mine = tasks[item.allocation];
   mine.driver = driver->first;
-  mine.actor = self->spawn(task, item,
-                           is_adopted ? task_origin::adopted
-                                      : task_origin::fresh,
-                           agent_actor{self}, driver->second);
+  mine.actor = self->spawn(
+    task, item, is_adopted ? task_origin::adopted : task_origin::fresh,
+    agent_actor{self}, driver->second);
   allocation_of[mine.actor.address()] = item.allocation;
   self->monitor(mine.actor);
 }
@@ -157,6 +156,8 @@ driver_actor agent_state::driver_of(allocation_id x) const {
 void agent_state::hear_down(const caf::down_msg& x) {
   if (session && session.address() == x.source) {
     session = nullptr;
+    if (join)
+      self->send(join, atom::dial_v);
     return;
   }
   auto at = allocation_of.find(x.source);
@@ -183,6 +184,7 @@ void agent_state::note(task_report x) {
   if (store && x.state == task_state::running)
     store->mark_started(x.allocation);
   core.note(std::move(x));
+  check_all_ended();
   // Reports that come in one go leave in one message.
   if (!flushing) {
     flushing = true;
@@ -190,8 +192,26 @@ void agent_state::note(task_report x) {
   }
 }
 
+void agent_state::end_all() {
+  ending = true;
+  for (auto& [allocation, task] : tasks) {
+    self->send(task.actor, stop_run{allocation});
+    if (store)
+      store->forget(allocation);
+  }
+  check_all_ended();
+}
+
+void agent_state::check_all_ended() {
+  if (!ending || core.live() > 0)
+    return;
+  for (auto& promise : awaiting_end)
+    promise.deliver(all_tasks_ended{});
+  awaiting_end.clear();
+}
+
 void agent_state::flush() {
-  if (!session)
+  if (!session || ending)
     return;
   for (auto reports = core.reports_to_send(); !reports.empty();
        reports = core.reports_to_send())
@@ -201,6 +221,7 @@ void agent_state::flush() {
 agent_actor::behavior_type agent_state::make_behavior() {
   self->set_down_handler([this](const caf::down_msg& x) { hear_down(x); });
   return {
+    [this](tell_session_end& x) { join = std::move(x.who); },
     [this](const attach_session& x) {
       if (x.term < term) {
         log::warn("agent: refused a session of term {}, the leader's is {}",
@@ -209,7 +230,7 @@ agent_actor::behavior_type agent_state::make_behavior() {
         return;
       }
       if (session && session != x.session) {
-        self->demonitor(session);
+        self->demonitor(session.address());
         self->send_exit(session, caf::exit_reason::user_shutdown);
       }
       term = x.term;
@@ -223,6 +244,12 @@ agent_actor::behavior_type agent_state::make_behavior() {
       flush();
     },
     [this](task_report& x) { note(std::move(x)); },
+    [this](end_all_tasks) -> caf::result<all_tasks_ended> {
+      auto promise = self->make_response_promise<all_tasks_ended>();
+      awaiting_end.push_back(promise);
+      end_all();
+      return promise;
+    },
     [this](list_inventory) -> caf::result<inventory> {
       auto promise = self->make_response_promise<inventory>();
       if (adopting == 0)

@@ -13,6 +13,8 @@
 #include "runtime/agent.hpp"
 #include "runtime/agent_store.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 struct agent_options {
@@ -29,6 +31,7 @@ struct agent_options {
 /// State of AGENT.
 struct agent_state {
   static inline const char* name = "agent";
+  census alive{name};
 
   explicit agent_state(agent_actor::pointer self) : self(self) {}
 
@@ -43,6 +46,8 @@ struct agent_state {
   void start(const work_item& item, bool adopted);
   void note(task_report x);
   void flush();
+  void end_all();
+  void check_all_ended();
   void hear_down(const caf::down_msg& x);
   [[nodiscard]] driver_actor driver_of(allocation_id x) const;
   [[nodiscard]] measured_runs usage() const;
@@ -52,8 +57,12 @@ struct agent_state {
   runtime::agent core;
   std::optional<runtime::agent_store> store;
   session_actor session;
+  join_actor join;
   version_number term = 0;
   bool flushing = false;
+  /// Set once everything here is being ended: nobody is told any more.
+  bool ending = false;
+  std::vector<caf::typed_response_promise<all_tasks_ended>> awaiting_end;
   /// Drivers that have not yet listed what they found.
   size_t adopting = 0;
   std::vector<caf::typed_response_promise<inventory>> awaiting_inventory;

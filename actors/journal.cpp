@@ -34,8 +34,8 @@ caf::result<appended> append(runtime::journal& core, const append_events& x) {
   return failure(head.error().message);
 }
 
-caf::result<event_batch> read(const runtime::journal& core,
-                              const read_events& x) {
+caf::result<event_batch>
+read(const runtime::journal& core, const read_events& x) {
   auto found = std::make_shared<std::vector<event>>();
   // Facts that are gone are passed over: the client sees that by the versions.
   auto from = std::max(x.since + 1, core.oldest_version());

@@ -10,6 +10,8 @@
 
 #include "runtime/journal/journal.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 struct journal_actor_options {
@@ -21,6 +23,7 @@ struct journal_actor_options {
 /// State of JOURNAL. Runs on a thread of its own, since it waits for the disk.
 struct journal_state {
   static inline const char* name = "journal";
+  census alive{name};
 
   std::shared_ptr<runtime::journal> core;
   version_number snapshot_version = 0;

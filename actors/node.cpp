@@ -13,6 +13,10 @@ namespace log = runtime::log;
 /// How long the scheduler may take for a command, a full disk included.
 constexpr auto command_timeout = std::chrono::minutes{10};
 
+void tell(caf::typed_response_promise<node_welcome>& promise, node_welcome x) {
+  promise.deliver(std::move(x));
+}
+
 } // namespace
 
 void node_actor_state::report(std::optional<troupe::node_state> change) {
@@ -37,7 +41,7 @@ void node_actor_state::report(std::optional<troupe::node_state> change) {
 void node_actor_state::disconnect() {
   ++connection;
   if (session) {
-    self->demonitor(session);
+    self->demonitor(session.address());
     self->send_exit(session, caf::exit_reason::user_shutdown);
     session = nullptr;
   }
@@ -67,13 +71,13 @@ void node_actor_state::welcome(
       [this, machine, promise,
        mine = connection](const command_answer& x) mutable {
         if (mine != connection)
-          return promise.deliver(node_welcome{"joined again meanwhile"});
+          return tell(promise, node_welcome{"joined again meanwhile"});
         if (x.refused)
-          return promise.deliver(
-            node_welcome{x.refused->detail,
-                         x.refused->kind == refusal_kind::unavailable});
+          return tell(promise, node_welcome{x.refused->detail,
+                                            x.refused->kind
+                                              == refusal_kind::unavailable});
         if (!machine)
-          return promise.deliver(node_welcome{});
+          return tell(promise, {});
         spawn_session(x.done.term, machine, promise);
       },
       [this, promise](const caf::error& x) mutable {
@@ -89,22 +93,20 @@ void node_actor_state::spawn_session(
     auto made = troupe::spawn_session(self->system(), *options.local_agents,
                                       node, term, me);
     if (!made)
-      return promise.deliver(node_welcome{"its agent is not there"});
+      return tell(promise, node_welcome{"its agent is not there"});
     return connect(std::move(made), term, std::move(promise));
   }
   self
     ->request(self->system().middleman().actor_handle(),
               options.request_timeout, caf::spawn_atom_v, machine->node(),
-              std::string{session_factory},
-              caf::make_message(node, term, me),
+              std::string{session_factory}, caf::make_message(node, term, me),
               self->system().message_types<session_actor>())
     .then(
       [this, term, promise,
        mine = connection](caf::strong_actor_ptr& made) mutable {
         if (!made || mine != connection)
-          return promise.deliver(node_welcome{"the session did not begin"});
-        connect(caf::actor_cast<session_actor>(made), term,
-                std::move(promise));
+          return tell(promise, node_welcome{"the session did not begin"});
+        connect(caf::actor_cast<session_actor>(made), term, std::move(promise));
       },
       [this, promise](const caf::error& x) mutable {
         promise.deliver(node_welcome{"the session could not be spawned: "
@@ -131,8 +133,8 @@ void node_actor_state::connect(
       [this](const caf::error& x) {
         log::error("node {}: {}", node, self->system().render(x));
       });
-  promise.deliver(node_welcome{{}, true, term, options.cluster_id,
-                               options.heartbeat_interval});
+  promise.deliver(node_welcome{
+    {}, true, term, options.cluster_id, options.heartbeat_interval});
 }
 
 // -- work --------------------------------------------------------------------
@@ -166,8 +168,8 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     disconnect();
   });
   return {
-    [this](const node_hello& x, const caf::strong_actor_ptr& machine)
-      -> caf::result<node_welcome> {
+    [this](const node_hello& x,
+           const caf::strong_actor_ptr& machine) -> caf::result<node_welcome> {
       auto promise = self->make_response_promise<node_welcome>();
       welcome(x, machine, promise);
       return promise;
@@ -212,8 +214,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     [this](post_reports& x) -> caf::result<reports_taken> {
       work.acknowledge(x.acknowledged);
       auto promise = self->make_response_promise<reports_taken>();
-      auto last = x.batch.reports.empty() ? 0
-                                          : x.batch.reports.back().sequence;
+      auto last = x.batch.reports.empty() ? 0 : x.batch.reports.back().sequence;
       self
         ->request(scheduler, command_timeout,
                   run_command{take_reports{node, std::move(x.batch.reports)}})
@@ -223,9 +224,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
             if (y.refused)
               leave(*y.refused);
           },
-              [promise](caf::error& y) mutable {
-                promise.deliver(std::move(y));
-              });
+          [promise](caf::error& y) mutable { promise.deliver(std::move(y)); });
       return promise;
     },
     [this](const forward_read_log& x) -> caf::result<log_chunk> {

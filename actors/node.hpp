@@ -12,6 +12,7 @@
 #include "runtime/node.hpp"
 #include "runtime/outbox.hpp"
 
+#include "actors/census.hpp"
 #include "actors/session.hpp"
 
 namespace troupe {
@@ -34,6 +35,7 @@ struct node_actor_options {
 /// State of NODE.
 struct node_actor_state {
   static inline const char* name = "node";
+  census alive{name};
 
   explicit node_actor_state(node_actor::pointer self)
     : self(self), work(node_actor_options{}.window) {}

@@ -57,8 +57,8 @@ nodes_actor::behavior_type nodes_state::make_behavior() {
     self->quit(std::move(x.reason));
   });
   return {
-    [this](const node_hello& x, const caf::strong_actor_ptr& machine)
-      -> caf::result<node_welcome> {
+    [this](const node_hello& x,
+           const caf::strong_actor_ptr& machine) -> caf::result<node_welcome> {
       if (!is_name(x.profile.name))
         return node_welcome{"a node's name is 1 to 63 letters, digits, "
                             "'-', '.' or '_'",

@@ -8,6 +8,7 @@
 
 #include "messages/interfaces.hpp"
 
+#include "actors/census.hpp"
 #include "actors/node.hpp"
 
 namespace troupe {
@@ -15,6 +16,7 @@ namespace troupe {
 /// State of NODES.
 struct nodes_state {
   static inline const char* name = "nodes";
+  census alive{name};
 
   explicit nodes_state(nodes_actor::pointer self) : self(self) {}
 

@@ -10,11 +10,14 @@
 
 #include "runtime/placement/policy.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 /// State of POLICY. All thinking is done by `core`.
 struct policy_state {
   static inline const char* name = "policy";
+  census alive{name};
 
   std::unique_ptr<runtime::placement::policy> core;
 };

@@ -14,6 +14,7 @@
 #include "runtime/cluster/cluster.hpp"
 #include "runtime/vitals.hpp"
 
+#include "actors/census.hpp"
 #include "actors/clock.hpp"
 
 namespace troupe {
@@ -37,6 +38,7 @@ struct scheduler_options {
 /// know of them waits in `held` until they are durable.
 struct scheduler_state {
   static inline const char* name = "scheduler";
+  census alive{name};
 
   explicit scheduler_state(scheduler_actor::pointer self);
 

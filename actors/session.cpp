@@ -31,11 +31,14 @@ session(session_actor::stateful_pointer<session_state> self, agent_actor agent,
   self->set_down_handler([self](const caf::down_msg&) { //
     self->quit(caf::exit_reason::user_shutdown);
   });
-  self->send(state.agent, attach_session{self, term});
+  self->send(state.agent,
+             attach_session{caf::actor_cast<session_actor>(self), term});
   return {
     [self, &state](work_batch& x) { self->send(state.agent, std::move(x)); },
     [self, &state](const reports_taken& x) { self->send(state.agent, x); },
-    [self, &state](const read_log& x) { return self->delegate(state.agent, x); },
+    [self, &state](const read_log& x) {
+      return self->delegate(state.agent, x);
+    },
     [self, &state](const exec_command& x) {
       return self->delegate(state.agent, x);
     },
@@ -44,10 +47,10 @@ session(session_actor::stateful_pointer<session_state> self, agent_actor agent,
   };
 }
 
-session_actor spawn_session(caf::actor_system& system,
-                            const agent_directory& agents,
-                            const std::string& node, version_number term,
-                            const caf::strong_actor_ptr& owner) {
+session_actor
+spawn_session(caf::actor_system& system, const agent_directory& agents,
+              const std::string& node, version_number term,
+              const caf::strong_actor_ptr& owner) {
   auto agent = agents.find(node);
   if (!agent || !owner)
     return {};
@@ -59,16 +62,15 @@ void add_session_factory(caf::actor_system_config& config,
                          std::shared_ptr<agent_directory> agents) {
   config.add_actor_factory(
     session_factory,
-    [agents = std::move(agents)](caf::actor_config& c, caf::message& args)
-      -> caf::actor_factory_result {
+    [agents = std::move(agents)](
+      caf::actor_config& c, caf::message& args) -> caf::actor_factory_result {
       if (!args.match_elements<std::string, version_number,
                                caf::strong_actor_ptr>())
         return {nullptr, {}};
       auto& system = c.host->system();
-      auto made
-        = spawn_session(system, *agents, args.get_as<std::string>(0),
-                        args.get_as<version_number>(1),
-                        args.get_as<caf::strong_actor_ptr>(2));
+      auto made = spawn_session(system, *agents, args.get_as<std::string>(0),
+                                args.get_as<version_number>(1),
+                                args.get_as<caf::strong_actor_ptr>(2));
       if (!made)
         return {nullptr, {}};
       return {caf::actor_cast<caf::strong_actor_ptr>(std::move(made)),

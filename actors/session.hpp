@@ -12,6 +12,8 @@
 
 #include "messages/interfaces.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 /// The agents of this process by the name of their node: where a session that is
@@ -31,6 +33,11 @@ private:
 /// State of SESSION.
 struct session_state {
   static inline const char* name = "session";
+  census alive{name};
+
+  /// Not an aggregate: CAF would initialise the first handle with it.
+  explicit session_state(session_actor::pointer) {}
+
   agent_actor agent;
   node_actor owner;
 };
@@ -46,11 +53,10 @@ session(session_actor::stateful_pointer<session_state> self, agent_actor agent,
 constexpr const char* session_factory = "session";
 
 /// Spawns a session here. Null if there is no such node in this process.
-[[nodiscard]] session_actor spawn_session(caf::actor_system& system,
-                                          const agent_directory& agents,
-                                          const std::string& node,
-                                          version_number term,
-                                          const caf::strong_actor_ptr& owner);
+[[nodiscard]] session_actor
+spawn_session(caf::actor_system& system, const agent_directory& agents,
+              const std::string& node, version_number term,
+              const caf::strong_actor_ptr& owner);
 
 /// Lets controllers spawn sessions for `agents` in systems of `config`.
 void add_session_factory(caf::actor_system_config& config,

@@ -10,6 +10,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 /// Which siblings start again with a child that failed. The terms are those of
@@ -44,6 +46,7 @@ struct supervisor_options {
 /// Keeps children alive.
 struct supervisor_state {
   static inline const char* name = "supervisor";
+  census alive{name};
 
   explicit supervisor_state(caf::event_based_actor* self) : self(self) {}
 

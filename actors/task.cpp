@@ -22,12 +22,8 @@ void task_actor_state::carry_out(runtime::task::step x) {
 task_actor::behavior_type task_actor_state::make_behavior() {
   return {
     [this](const run_event& x) { carry_out(core->hear(x)); },
-    [this](const stop_run&) {
-      carry_out(core->stop(reason::stopped_by_user));
-    },
-    [this](atom::tick) {
-      carry_out(core->tick(wall.at(self->clock().now())));
-    },
+    [this](const stop_run&) { carry_out(core->stop(reason::stopped_by_user)); },
+    [this](atom::tick) { carry_out(core->tick(wall.at(self->clock().now()))); },
   };
 }
 

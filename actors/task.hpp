@@ -9,6 +9,7 @@
 
 #include "runtime/task.hpp"
 
+#include "actors/census.hpp"
 #include "actors/clock.hpp"
 
 namespace troupe {
@@ -16,6 +17,7 @@ namespace troupe {
 /// State of TASK.
 struct task_actor_state {
   static inline const char* name = "task";
+  census alive{name};
 
   explicit task_actor_state(task_actor::pointer self)
     : self(self), wall(self->clock().now()) {}

@@ -103,18 +103,17 @@ void watch_state::follow(watch_events what) {
   auto writer = what.call.exchange->stream(head, {wake, wake});
   what.call = {};
   auto seen = what.since;
-  followers.push_back(
-    {std::move(what), std::move(writer), seen, false, false,
-     self->clock().now()});
+  followers.push_back({std::move(what), std::move(writer), seen, false, false,
+                       self->clock().now()});
   pump(followers.back());
 }
 
 bool watch_state::write(follower& x, const event& y) {
   if (!matches(x.what, y))
     return true;
-  auto text = "id: " + std::to_string(y.version) + "\nevent: "
-              + std::string{type_of(y.what)} + "\ndata: "
-              + runtime::api::json_text(write_event(y)) + "\n\n";
+  auto text = "id: " + std::to_string(y.version)
+              + "\nevent: " + std::string{type_of(y.what)}
+              + "\ndata: " + runtime::api::json_text(write_event(y)) + "\n\n";
   auto result = x.writer.write(text);
   x.gone = x.gone || result == http::write_result::gone;
   if (result == http::write_result::taken)
@@ -164,9 +163,8 @@ void watch_state::tick() {
       x.gone = x.writer.write(": still here\n\n") == http::write_result::gone;
     }
   }
-  std::erase_if(followers, [](const follower& x) {
-    return x.gone && !x.reading_journal;
-  });
+  std::erase_if(followers,
+                [](const follower& x) { return x.gone && !x.reading_journal; });
   std::erase_if(waiters, [&](waiter& x) {
     if (now < x.until)
       return false;
@@ -187,11 +185,12 @@ watch_actor::behavior_type watch_state::make_behavior() {
     },
     [this](const await_version& x) -> caf::result<version_number> {
       auto promise = self->make_response_promise<version_number>();
-      if (version > x.version)
+      // A version that is yet to come stands for the present one.
+      auto past = std::min(x.version, version);
+      if (version > past)
         promise.deliver(version);
       else
-        waiters.push_back(
-          {x.version, self->clock().now() + x.patience, promise});
+        waiters.push_back({past, self->clock().now() + x.patience, promise});
       return promise;
     },
     [this](atom::tick) {

@@ -13,6 +13,8 @@
 
 #include "runtime/http/stream.hpp"
 
+#include "actors/census.hpp"
+
 namespace troupe {
 
 struct watch_options {
@@ -26,6 +28,7 @@ struct watch_options {
 /// State of WATCH.
 struct watch_state {
   static inline const char* name = "watch";
+  census alive{name};
 
   /// A client that follows events.
   struct follower {

@@ -193,7 +193,9 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<work_batch>,
   // Tells AGENT what is in the journal.
   caf::reacts_to<reports_taken>, caf::replies_to<read_log>::with<log_chunk>,
-  caf::replies_to<exec_command>::with<exec_result>>;
+  caf::replies_to<exec_command>::with<exec_result>,
+  // Tells NODE what AGENT says.
+  caf::reacts_to<work_taken>, caf::reacts_to<report_batch>>;
 
 /// NODE: the control plane's view of one machine.
 using node_actor = caf::typed_actor<
@@ -312,7 +314,7 @@ using driver_actor = caf::typed_actor<
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: hears from its engine.
-  caf::reacts_to<run_event>>;
+  caf::reacts_to<run_event>, caf::reacts_to<measured_runs>>;
 
 /// Asks an agent for every allocation that it knows.
 struct list_inventory {};
@@ -327,13 +329,39 @@ struct attach_session {
   version_number term = 0;
 };
 
+/// JOIN: keeps a machine joined to a controller.
+using join_actor = caf::typed_actor<
+  // Dials, if it is not joined; starts over, if it thinks that it is.
+  caf::reacts_to<atom::dial>,
+  // INTERNAL: sends a heartbeat for the given try.
+  caf::reacts_to<atom::tick, uint64_t>>;
+
+/// Asks an agent to end all its tasks and to forget them, as if the machine were
+/// switched off: when it joins again they are lost, and placed anew.
+struct end_all_tasks {};
+struct all_tasks_ended {};
+
+/// Asks an agent to tell `who` when its session has ended.
+struct tell_session_end {
+  join_actor who;
+};
+
 /// AGENT: everything a machine does for the cluster.
 using agent_actor = caf::typed_actor<
-  // Serves a session from now on; what the agent knows is told by the hello.
-  caf::reacts_to<session_actor>, caf::reacts_to<work_batch>,
+  // Hears who must know when a session ends.
+  caf::reacts_to<tell_session_end>,
+  // Takes a new session; what the agent knows was told by the hello.
+  caf::reacts_to<attach_session>, caf::reacts_to<work_batch>,
   caf::reacts_to<reports_taken>,
   // Hears from TASK.
-  caf::reacts_to<task_report>, caf::replies_to<read_log>::with<log_chunk>,
+  caf::reacts_to<task_report>,
+  // Ends everything here, before the process ends. Answered when it is done.
+  caf::replies_to<end_all_tasks>::with<all_tasks_ended>,
+  // Tells everything it knows, for a hello.
+  caf::replies_to<list_inventory>::with<inventory>,
+  // Tells what its tasks use.
+  caf::replies_to<measure_runs>::with<measured_runs>,
+  caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: sends what has gathered.
   caf::reacts_to<atom::flush>>;
@@ -397,3 +425,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_node_names)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_names)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::tell_session_end)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_all_tasks)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::all_tasks_ended)

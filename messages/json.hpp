@@ -108,7 +108,7 @@ template <class T>
 
 template <described T>
 void write_members(object& out, const T& x, detail how) {
-  static const T defaults{};
+  [[maybe_unused]] static const T defaults{};
   using members
     = boost::describe::describe_members<T, boost::describe::mod_any_access>;
   boost::mp11::mp_for_each<members>([&](auto d) {

@@ -24,7 +24,7 @@ constexpr uint32_t list_limit_max = 10'000;
 /// Rule on a label: `value` as in a job's `requires`, so `x` means "has the
 /// value x", `*` "is present" and `!x` "is not x, or is absent".
 struct label_filter {
-  std::string name;
+  std::string name = {};
   std::string value = "*";
   bool operator==(const label_filter&) const = default;
   BOOST_DESCRIBE_CLASS(label_filter, (), (name, value), (), ())
@@ -35,30 +35,30 @@ struct label_filter {
 // `nextCursor`, empty for the first page.
 
 struct list_jobs {
-  std::vector<job_kind> kinds;
-  std::vector<job_state> states;
-  std::vector<label_filter> labels;
+  std::vector<job_kind> kinds = {};
+  std::vector<job_state> states = {};
+  std::vector<label_filter> labels = {};
   uint32_t limit = list_limit_default;
-  std::string cursor;
+  std::string cursor = {};
   bool operator==(const list_jobs&) const = default;
   BOOST_DESCRIBE_CLASS(list_jobs, (), (kinds, states, labels, limit, cursor),
                        (), ())
 };
 
 struct get_job {
-  std::string job;
+  std::string job = {};
   bool operator==(const get_job&) const = default;
   BOOST_DESCRIBE_CLASS(get_job, (), (job), (), ())
 };
 
 struct list_tasks {
-  std::vector<task_state> states;
-  std::string job;
-  std::string node;
+  std::vector<task_state> states = {};
+  std::string job = {};
+  std::string node = {};
   /// On the labels of the task's job.
-  std::vector<label_filter> labels;
+  std::vector<label_filter> labels = {};
   uint32_t limit = list_limit_default;
-  std::string cursor;
+  std::string cursor = {};
   bool operator==(const list_tasks&) const = default;
   BOOST_DESCRIBE_CLASS(list_tasks, (),
                        (states, job, node, labels, limit, cursor), (), ())
@@ -71,16 +71,16 @@ struct get_task {
 };
 
 struct list_nodes {
-  std::vector<node_state> states;
-  std::vector<label_filter> labels;
+  std::vector<node_state> states = {};
+  std::vector<label_filter> labels = {};
   uint32_t limit = list_limit_default;
-  std::string cursor;
+  std::string cursor = {};
   bool operator==(const list_nodes&) const = default;
   BOOST_DESCRIBE_CLASS(list_nodes, (), (states, labels, limit, cursor), (), ())
 };
 
 struct get_node {
-  std::string node;
+  std::string node = {};
   bool operator==(const get_node&) const = default;
   BOOST_DESCRIBE_CLASS(get_node, (), (node), (), ())
 };
@@ -88,14 +88,14 @@ struct get_node {
 /// Asks what waits, in the order in which it would be placed.
 struct list_queue {
   uint32_t limit = list_limit_default;
-  std::string cursor;
+  std::string cursor = {};
   bool operator==(const list_queue&) const = default;
   BOOST_DESCRIBE_CLASS(list_queue, (), (limit, cursor), (), ())
 };
 
 struct list_gangs {
   uint32_t limit = list_limit_default;
-  std::string cursor;
+  std::string cursor = {};
   bool operator==(const list_gangs&) const = default;
   BOOST_DESCRIBE_CLASS(list_gangs, (), (limit, cursor), (), ())
 };
@@ -112,9 +112,9 @@ struct list_policies {
 
 /// Asks why something is as it is. Exactly one of the three is named.
 struct get_why {
-  std::optional<task_ref> task;
-  std::string job;
-  std::string node;
+  std::optional<task_ref> task = {};
+  std::string job = {};
+  std::string node = {};
   bool operator==(const get_why&) const = default;
   BOOST_DESCRIBE_CLASS(get_why, (), (task, job, node), (), ())
 };

@@ -69,34 +69,33 @@ struct reports_taken {
   BOOST_DESCRIBE_CLASS(reports_taken, (), (sequence), (), ())
 };
 
-/// Asks for a piece of what an allocation wrote.
+/// Asks for the next piece of what an allocation wrote.
 struct read_log {
   allocation_id allocation;
   /// `stdout` or `stderr`.
   std::string stream = "stdout";
-  /// Where to read; -1 with `tail_lines` asks for the end.
-  int64_t offset = 0;
-  /// 0: from `offset`.
-  uint32_t tail_lines = 0;
+  /// Chosen at random by who reads: the machine remembers how far it got, for a
+  /// minute.
+  uint64_t reader = 0;
+  /// Where a new reader begins: so many lines before the end; -1 for all.
+  int64_t tail_lines = -1;
   /// At most 64 KiB.
   uint32_t bytes_max = 65'536;
   bool operator==(const read_log&) const = default;
   BOOST_DESCRIBE_CLASS(read_log, (),
-                       (allocation, stream, offset, tail_lines, bytes_max), (),
+                       (allocation, stream, reader, tail_lines, bytes_max), (),
                        ())
 };
 
-/// A piece of output. Nothing more will come after `ended`.
+/// A piece of output; empty if there is none now. Nothing more will come after
+/// `ended`.
 struct log_chunk {
   std::string error;
   /// Base64, since output need not be UTF-8.
   std::string bytes;
-  /// Where to read on.
-  int64_t next_offset = 0;
   bool ended = false;
   bool operator==(const log_chunk&) const = default;
-  BOOST_DESCRIBE_CLASS(log_chunk, (), (error, bytes, next_offset, ended), (),
-                       ())
+  BOOST_DESCRIBE_CLASS(log_chunk, (), (error, bytes, ended), (), ())
 };
 
 /// Runs a command inside a running allocation.

@@ -21,6 +21,7 @@ namespace troupe {
 
 struct attempt_view {
   uint32_t attempt = 0;
+  allocation_id allocation;
   std::string node;
   task_state state = task_state::placed;
   reason why = reason::none;
@@ -31,8 +32,8 @@ struct attempt_view {
   std::optional<timestamp> ended_at;
   bool operator==(const attempt_view&) const = default;
   BOOST_DESCRIBE_CLASS(attempt_view, (),
-                       (attempt, node, state, why, message, exit_code,
-                        placed_at, started_at, ended_at),
+                       (attempt, allocation, node, state, why, message,
+                        exit_code, placed_at, started_at, ended_at),
                        (), ())
 };
 

@@ -1,5 +1,7 @@
 #include "runtime/agent.hpp"
 
+#include <algorithm>
+
 namespace troupe::runtime {
 
 namespace {
@@ -87,6 +89,14 @@ std::vector<task_report> agent::join() {
 
 std::vector<task_report> agent::reports_to_send() {
   return reports_.take(batch_max);
+}
+
+size_t agent::live() const {
+  return static_cast<size_t>(
+    std::count_if(known_.begin(), known_.end(), [](auto& x) {
+      return !is_final(x.second.last.state)
+             && x.second.last.state != task_state::lost;
+    }));
 }
 
 const work_item* agent::find(allocation_id x) const {

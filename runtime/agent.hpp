@@ -45,6 +45,8 @@ public:
 
   [[nodiscard]] const work_item* find(allocation_id x) const;
   [[nodiscard]] size_t size() const { return known_.size(); }
+  /// Allocations that have not ended.
+  [[nodiscard]] size_t live() const;
 
 private:
   struct entry {

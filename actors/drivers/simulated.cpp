@@ -68,11 +68,14 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
       if (listeners.knows(x.allocation) && !listeners.has_ended(x.allocation))
         listeners.tell(x);
     },
+    [](const measured_runs&) {
+      // It has no engine.
+    },
   };
 }
 
-driver_actor::behavior_type simulated_driver(
-  driver_actor::stateful_pointer<simulated_driver_state> self) {
+driver_actor::behavior_type
+simulated_driver(driver_actor::stateful_pointer<simulated_driver_state> self) {
   return self->state.make_behavior();
 }
 

@@ -5,6 +5,7 @@
 
 #include "messages/interfaces.hpp"
 
+#include "actors/census.hpp"
 #include "actors/clock.hpp"
 #include "actors/drivers/listeners.hpp"
 
@@ -13,6 +14,7 @@ namespace troupe {
 /// State of DRIVER `simulated`: runs nothing, and takes as long as it is told.
 struct simulated_driver_state {
   static inline const char* name = "simulated";
+  census alive{name};
 
   explicit simulated_driver_state(driver_actor::pointer self)
     : self(self), wall(self->clock().now()), listeners(self) {}
@@ -25,7 +27,7 @@ struct simulated_driver_state {
   run_listeners listeners;
 };
 
-driver_actor::behavior_type simulated_driver(
-  driver_actor::stateful_pointer<simulated_driver_state> self);
+driver_actor::behavior_type
+simulated_driver(driver_actor::stateful_pointer<simulated_driver_state> self);
 
 } // namespace troupe

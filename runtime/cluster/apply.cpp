@@ -141,7 +141,7 @@ void cluster::fold(const task_placed& x) {
     auto& past = job.past[index];
     auto text = job.messages.find(index);
     past.push_back(
-      {task.attempt, node_of(task), task.ended_as, task.why,
+      {task.attempt, task.allocation, node_of(task), task.ended_as, task.why,
        text == job.messages.end() ? std::string{} : text->second,
        task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
        task.placed_at, task.started_at, task.ended_at});

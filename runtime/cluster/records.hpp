@@ -55,6 +55,7 @@ struct task_record {
 /// An attempt that is over, of a task that has had another since.
 struct attempt_record {
   uint32_t attempt = 0;
+  allocation_id allocation;
   std::string node;
   task_state state = task_state::failed;
   reason why = reason::none;
@@ -65,8 +66,8 @@ struct attempt_record {
   timestamp ended_at;
   bool operator==(const attempt_record&) const = default;
   BOOST_DESCRIBE_CLASS(attempt_record, (),
-                       (attempt, node, state, why, message, exit_code,
-                        placed_at, started_at, ended_at),
+                       (attempt, allocation, node, state, why, message,
+                        exit_code, placed_at, started_at, ended_at),
                        (), ())
 };
 

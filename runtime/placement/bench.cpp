@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include <time.h>
+
 #include "runtime/placement/policy.hpp"
 
 namespace troupe::runtime::placement {
@@ -20,6 +22,14 @@ using clock = std::chrono::steady_clock;
 using class_ptr = std::shared_ptr<const task_class>;
 
 constexpr int64_t mebi = 1 << 20;
+
+/// Of this thread.
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec)
+         + static_cast<double>(now.tv_nsec) * 1e-9;
+}
 
 double seconds_since(clock::time_point start) {
   return std::chrono::duration<double>(clock::now() - start).count();
@@ -91,7 +101,7 @@ task_class mixed_class(const bench_options& options, dice& d, uint64_t number) {
 
 task_class make_class(const bench_options& options, dice& d, uint64_t number) {
   auto& scenario = options.scenario;
-  if (scenario == "mixed")
+  if (scenario == "mixed" || scenario == "singles")
     return mixed_class(options, d, number);
   auto result = a_size(options, d);
   if (scenario == "unique") {
@@ -118,7 +128,7 @@ task_class make_class(const bench_options& options, dice& d, uint64_t number) {
 
 std::vector<class_ptr> make_classes(const bench_options& options, dice& d) {
   uint64_t count = 20;
-  if (options.scenario == "mixed")
+  if (options.scenario == "mixed" || options.scenario == "singles")
     count = std::max<uint64_t>(1, options.tasks / 100);
   else if (options.scenario == "unique")
     count = std::max<uint32_t>(1, options.tasks);
@@ -178,10 +188,19 @@ private:
     return {++asked_, classes_[number], 1};
   }
 
+  // Half of the jobs of `mixed` are of one task, the others of up to 40.
+  ask next_job(uint32_t most) {
+    auto result = next_ask();
+    if (options_.scenario == "mixed" && dice_.chance(50))
+      result.count = static_cast<uint32_t>(
+        dice_.chance(50) ? 2 + dice_.below(7) : 9 + dice_.below(32));
+    result.count = std::min(result.count, most);
+    return result;
+  }
+
   void commit(const std::vector<ask>& asks, const proposal& proposed) {
     for (size_t i = 0; i < asks.size(); ++i) {
-      if (proposed.runs[i].nodes.empty())
-        ++result_.refused;
+      result_.refused += asks[i].count - proposed.runs[i].nodes.size();
       for (auto n : proposed.runs[i].nodes) {
         auto held = table_.occupy(n, *asks[i].of);
         if (held)
@@ -217,16 +236,22 @@ private:
     std::vector<std::vector<ask>> batches;
     for (uint32_t left = options_.tasks; left > 0;) {
       auto& batch = batches.emplace_back();
-      for (auto i = std::min(left, options_.batch); i > 0; --i, --left)
-        batch.push_back(next_ask());
+      for (auto i = std::min(left, options_.batch); i > 0;) {
+        batch.push_back(next_job(i));
+        i -= batch.back().count;
+        left -= batch.back().count;
+      }
     }
     auto start = clock::now();
+    auto cpu_start = cpu_seconds();
     for (auto& batch : batches) {
       turn(batch);
       end_some();
     }
     result_.seconds = seconds_since(start);
+    result_.cpu_seconds = cpu_seconds() - cpu_start;
     result_.decisions_per_second = options_.tasks / result_.seconds;
+    result_.decisions_per_cpu_second = options_.tasks / result_.cpu_seconds;
   }
 
   void place_alone() {
@@ -268,8 +293,8 @@ private:
 } // namespace
 
 std::vector<std::string> bench_scenarios() {
-  return {"mixed",        "unique", "basic", "nodeAffinity", "affinity",
-          "antiAffinity", "spread", "churn", "unschedulable"};
+  return {"mixed",    "singles",      "unique", "basic", "nodeAffinity",
+          "affinity", "antiAffinity", "spread", "churn", "unschedulable"};
 }
 
 expected<bench_result, std::string>

@@ -11,6 +11,8 @@ class_view::class_view(std::shared_ptr<const task_class> of,
   : of_(std::move(of)), known_(*of_), labels_(std::move(labels)), by_(&by),
     scan_(&scan), rare_(known_.has_rare_rules()),
     formula_is_all_(by.vector_formula().has_value() && !known_.asks_gpu()) {
+  auto vectors = formula_is_all_ ? *by.vector_formula() : formula::nothing;
+  score_page_ = scan.score[static_cast<size_t>(vectors)];
   if (known_.grouped() && !of_->spread_by.empty())
     spread_.emplace(of_->spread_by);
   if (!known_.avoid.empty() || !known_.with.empty())
@@ -20,10 +22,7 @@ class_view::class_view(std::shared_ptr<const task_class> of,
 // -- scan --------------------------------------------------------------------
 
 void class_view::score(const table& t, uint32_t p, page_scores& scores) {
-  auto formula_here
-    = formula_is_all_ ? *by_->vector_formula() : formula::nothing;
-  scan_->score[static_cast<size_t>(formula_here)](
-    t.page_at(p), {known_.cpu, known_.memory}, scores);
+  score_page_(t.page_at(p), {known_.cpu, known_.memory}, scores);
   if (labels_)
     scan_->add_points(labels_->of(t, p), scores);
   if (known_.with_filter != 0)

@@ -65,6 +65,7 @@ private:
   bool rare_;
   // Whether the formula says it all.
   bool formula_is_all_;
+  score_function score_page_ = nullptr;
   // [page], the latter padded to a multiple of 8.
   std::vector<uint64_t> stamps_;
   std::vector<choice> best_;

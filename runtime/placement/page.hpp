@@ -15,6 +15,10 @@ namespace troupe::runtime::placement {
 /// enough that a change costs little to copy and to score anew.
 inline constexpr uint32_t page_rows = 64;
 
+/// Rows that a table may have: a score and a row share 64 bits.
+inline constexpr uint32_t node_bits = 22;
+inline constexpr uint32_t most_nodes = 1u << node_bits;
+
 /// The columns that a scan reads, of 64 nodes. What a float column holds is
 /// derived from the exact columns, by the same operations everywhere.
 struct alignas(64) page {

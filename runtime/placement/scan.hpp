@@ -14,9 +14,6 @@ namespace troupe::runtime::placement {
 /// same in whichever order.
 using units = int64_t;
 inline constexpr units units_per_point = 1 << 20;
-/// Nodes that a choice can tell apart, a power of 2.
-inline constexpr uint32_t node_bits = 22;
-inline constexpr uint32_t most_nodes = 1u << node_bits;
 /// The score of a node where the task must not come: below every other.
 inline constexpr units refused = -(units{1} << (63 - node_bits));
 /// What preferences, or a strategy, may add up to in points, either way.
@@ -53,12 +50,13 @@ struct scan_request {
 
 using page_scores = std::array<units, page_rows>;
 
+using score_function = void (*)(const page&, const scan_request&, page_scores&);
+
 /// A way to scan. All ways give the same results, bit by bit.
 struct scanner {
   /// [formula]: scores every row of a page, `refused` where cpu, memory or a
   /// closed node refuse.
-  std::array<void (*)(const page&, const scan_request&, page_scores&), formulas>
-    score;
+  std::array<score_function, formulas> score;
   /// Adds points to what is not refused; `INT32_MIN` refuses.
   void (*add_points)(const int32_t* points, page_scores&);
   /// Refuses where a bit of `needed` is not in the filter `having`.

@@ -133,6 +133,7 @@ void table::derive(node_index n) {
 node_index table::add(node_row row) {
   TROUPE_ASSERT(row.weight > 0);
   TROUPE_ASSERT(row.overcommit >= 1);
+  TROUPE_ASSERT(nodes_ < most_nodes);
   auto n = rows_;
   if (!unused_.empty()) {
     std::pop_heap(unused_.begin(), unused_.end(), std::greater<>{});

@@ -42,7 +42,8 @@ class table {
 public:
   // -- nodes -----------------------------------------------------------------
 
-  /// REQUIRES: weight above 0, overcommit at least 1.
+  /// REQUIRES: weight above 0, overcommit at least 1, fewer than `most_nodes`
+  /// nodes.
   node_index add(node_row row);
   /// Forgets the node and whatever its tasks hold; they must not be vacated
   /// afterwards.

@@ -1,6 +1,6 @@
 #include "runtime/views/answer.hpp"
 
-#include "runtime/views/things.hpp"
+#include "runtime/views/answers.hpp"
 
 namespace troupe::runtime {
 

@@ -128,8 +128,8 @@ condition wait_of(const cluster& c, const job_record& job) {
   }
   result.why = main_reason(klass.refusal);
   if (result.why == reason::unknown_scheduler)
-    result.message = "no policy serves scheduler \"" + klass.policy
-                     + "\"; the job is left alone until one does";
+    result.message = "no policy is named \"" + klass.policy
+                     + "\"; the job is left alone until there is one";
   else
     result.message = sentence_of(klass.refusal);
   return result;

@@ -1,8 +1,8 @@
 #include "messages/json.hpp"
 
+#include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
-#include "runtime/views/things.hpp"
 
 namespace troupe::runtime::views {
 

@@ -1,7 +1,7 @@
 #include "messages/json.hpp"
 
+#include "runtime/views/answers.hpp"
 #include "runtime/views/page.hpp"
-#include "runtime/views/things.hpp"
 
 namespace troupe::runtime::views {
 

@@ -6,9 +6,9 @@
 
 #include "messages/json.hpp"
 
+#include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
-#include "runtime/views/things.hpp"
 
 namespace troupe::runtime::views {
 
@@ -34,6 +34,7 @@ object write_attempt(const attempt_view& x) {
 
 attempt_view view_of(const attempt_record& x) {
   return {x.attempt,
+          x.allocation,
           x.node,
           x.state,
           x.why,
@@ -52,6 +53,7 @@ last_attempt(const present& p, const job_record& job, uint32_t index) {
     = !holds_capacity(task.state) && task.ended_as != task_state::pending;
   attempt_view result;
   result.attempt = task.attempt;
+  result.allocation = task.allocation;
   result.node = p.cluster.node_of(task);
   result.state = over ? task.ended_as : task.state;
   result.why = task.why;

@@ -7,10 +7,10 @@
 #include "messages/json.hpp"
 
 #include "runtime/placement/policy.hpp"
+#include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
 #include "runtime/views/sentences.hpp"
-#include "runtime/views/things.hpp"
 
 namespace troupe::runtime::views {
 

@@ -3,9 +3,9 @@
 #include "messages/json.hpp"
 
 #include "runtime/placement/explain.hpp"
+#include "runtime/views/answers.hpp"
 #include "runtime/views/page.hpp"
 #include "runtime/views/sentences.hpp"
-#include "runtime/views/things.hpp"
 
 namespace troupe::runtime::views {
 

@@ -59,12 +59,12 @@ public:
 
   // Something happens between two proposals.
   void disturb() {
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 12; ++i) {
       auto n = static_cast<node_index>(random.below(all.size()));
       if (!all[n])
         continue;
       auto& x = *all[n];
-      switch (random.below(6)) {
+      switch (random.below(20)) {
       case 0: {
         auto row = random.a_node(n);
         x.row.labels = row.labels;

@@ -106,6 +106,16 @@ TEST_CASE("roundRobin visits nodes in order, also across proposals") {
         == std::vector<node_index>{2, 3, 0});
 }
 
+TEST_CASE("roundRobin goes on after proposals that came to nothing") {
+  auto t = nodes(200, 8);
+  auto by = make_policy("roundRobin");
+  std::vector<ask> one{{1, share(a_task(100)), 1}};
+  std::vector<ask> many{{2, share(a_task(200)), 130}};
+  CHECK(by->propose(t, one).runs[0].nodes == std::vector<node_index>{0});
+  CHECK(by->propose(t, many).runs[0].nodes.back() == 130);
+  CHECK(by->propose(t, one).runs[0].nodes == std::vector<node_index>{131});
+}
+
 TEST_CASE("roundRobin passes over a full node and gives it one turn later") {
   auto t = nodes(3, 8);
   auto by = make_policy("roundRobin");
@@ -349,6 +359,44 @@ TEST_CASE("two databases never share a node") {
   auto run = place(t, "binpack", x, 3);
   CHECK(run.nodes == std::vector<node_index>{0, 1});
   CHECK(run.why_not_more.nodes == counted{{reason::colocation, 2}});
+}
+
+TEST_CASE("a node is found again when who is avoided there has ended") {
+  auto t = nodes(2, 8);
+  task_class noisy = a_task();
+  noisy.labels = {{"service", "noisy"}};
+  auto held = t.occupy(0, noisy);
+  REQUIRE(held.has_value());
+  auto shy = a_task();
+  shy.avoid_colocating = noisy.labels;
+  auto by = make_policy("firstFit");
+  CHECK(place(t, *by, shy, 1).nodes == std::vector<node_index>{1});
+  t.vacate(0, noisy, *held);
+  CHECK(place(t, *by, shy, 1).nodes == std::vector<node_index>{0});
+}
+
+TEST_CASE("labels that share a bit of a filter are told apart") {
+  auto bit = [](const label& x) {
+    return filter_bit(tally_hash(tally_kind::having, x));
+  };
+  label avoided{"service", "noisy"};
+  label alike{"service", "0"};
+  for (int i = 1; bit(alike) != bit(avoided); ++i)
+    alike.value = std::to_string(i);
+  auto t = nodes(2, 8);
+  auto harmless = a_task();
+  harmless.labels = {alike};
+  REQUIRE(t.occupy(0, harmless).has_value());
+  auto noisy = a_task();
+  noisy.labels = {avoided};
+  auto held = t.occupy(0, noisy);
+  REQUIRE(held.has_value());
+  auto shy = a_task();
+  shy.avoid_colocating = {avoided};
+  auto by = make_policy("firstFit");
+  CHECK(place(t, *by, shy, 1).nodes == std::vector<node_index>{1});
+  t.vacate(0, noisy, *held);
+  CHECK(place(t, *by, shy, 1).nodes == std::vector<node_index>{0});
 }
 
 TEST_CASE("who is avoided does not come either") {

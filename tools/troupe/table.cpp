@@ -230,29 +230,40 @@ std::vector<size_t> table::widths(size_t width_max) const {
   return result;
 }
 
-void table::append_line(std::string& to, const cells& row,
-                        const std::vector<size_t>& widths,
-                        size_t width_max) const {
+void table::append_line(
+  std::string& to, const cells& row, const std::vector<size_t>& widths,
+  size_t width_max,
+  const std::function<std::string(size_t, const std::string&)>& paint) const {
+  auto total = gap * (widths.size() - std::min<size_t>(widths.size(), 1));
+  for (auto x : widths)
+    total += x;
+  // Where even the narrowest columns are too wide, lines are cut as a whole.
+  auto fits = width_max == 0 || total <= width_max;
   std::string line;
   for (size_t i = 0; i < row.size(); ++i) {
     auto cell = cut(row[i], widths[i]);
     auto blanks = std::string(widths[i] - display_width(cell), ' ');
+    if (fits && paint)
+      cell = paint(i, cell);
     line += i == 0 ? "" : std::string(gap, ' ');
     line += sides_[i] == side::right ? blanks + cell : cell + blanks;
   }
-  if (width_max != 0)
+  if (!fits)
     line = cut(line, width_max);
   line.erase(line.find_last_not_of(' ') + 1);
   to += line;
   to += '\n';
 }
 
-std::string table::render(size_t width) const {
+std::string table::render(size_t width, const painter& paint) const {
   auto each = widths(width);
   std::string result;
-  append_line(result, titles_, each, width);
-  for (auto& row : rows_)
-    append_line(result, row, each, width);
+  for (size_t i = 0; i <= rows_.size(); ++i)
+    append_line(
+      result, i == 0 ? titles_ : rows_[i - 1], each, width,
+      paint ? [&](size_t column,
+                  const std::string& text) { return paint(i, column, text); }
+            : std::function<std::string(size_t, const std::string&)>{});
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,10 @@ struct column {
   side aligned = side::left;
 };
 
-/// Text in aligned columns, two blanks apart, one line a row, without colours.
-/// Whatever cells hold, they cannot move the cursor or break a line.
+using painter = std::function<std::string(size_t row, size_t column,
+                                          const std::string& text)>;
+
+/// Text in aligned columns, two blanks apart, one line a row. Whatever cells hold, they cannot move the cursor or break a line.
 class table {
 public:
   explicit table(std::vector<column> columns);
@@ -42,7 +45,10 @@ public:
   /// Titles and rows, each line ended by a line feed and without blanks at its
   /// end. If `width` is not 0, lines are at most that wide: the widest columns
   /// are cut first, none below `column_width_min` until the line itself is.
-  [[nodiscard]] std::string render(size_t width = 0) const;
+  /// `paint`, if there is one, is given each text as it will stand there, with
+  /// its row (0 for titles) and column, and answers it with colours.
+  [[nodiscard]] std::string
+  render(size_t width = 0, const painter& paint = {}) const;
 
   static constexpr size_t column_width_min = 8;
 
@@ -50,8 +56,11 @@ private:
   using cells = std::vector<std::string>;
 
   [[nodiscard]] std::vector<size_t> widths(size_t width_max) const;
-  void append_line(std::string& to, const cells& row,
-                   const std::vector<size_t>& widths, size_t width_max) const;
+  void append_line(
+    std::string& to, const cells& row, const std::vector<size_t>& widths,
+    size_t width_max,
+    const std::function<std::string(size_t column, const std::string& text)>&
+      paint) const;
 
   std::vector<side> sides_; // [column]
   cells titles_;            // [column]

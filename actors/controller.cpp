@@ -1,0 +1,230 @@
+#include "actors/controller.hpp"
+
+#include <mutex>
+
+#include <caf/all.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/openssl/all.hpp>
+
+#include "runtime/http/exchange.hpp"
+#include "runtime/log.hpp"
+#include "runtime/placement/policy.hpp"
+
+#include "actors/nodes.hpp"
+#include "actors/policy.hpp"
+#include "actors/supervisor.hpp"
+
+namespace troupe {
+
+namespace log = runtime::log;
+
+/// The present handles, as the supervisor last made them. Written in the order of
+/// the children, so each child finds those before it.
+struct controller::handles {
+  std::mutex mutex;
+  journal_actor journal;
+  watch_actor watch;
+  scheduler_actor scheduler;
+  nodes_actor nodes;
+  gateway_actor gateway;
+
+  template <class Handle>
+  caf::actor keep(Handle handles::*slot, Handle x) {
+    std::lock_guard guard{mutex};
+    this->*slot = x;
+    return caf::actor_cast<caf::actor>(x);
+  }
+
+  template <class Handle>
+  [[nodiscard]] Handle get(Handle handles::*slot) {
+    std::lock_guard guard{mutex};
+    return this->*slot;
+  }
+};
+
+namespace {
+
+/// How long stopping may take before the process ends anyway.
+constexpr auto stop_timeout = std::chrono::seconds{10};
+
+using current_nodes = std::function<nodes_actor()>;
+
+/// Stands in for NODES over its restarts, since what is published cannot change.
+nodes_actor::behavior_type
+stand_in(nodes_actor::pointer self, current_nodes current) {
+  return {
+    [self, current](const node_hello& x, const caf::strong_actor_ptr& y)
+      -> caf::result<node_welcome> { return self->delegate(current(), x, y); },
+    [self, current](heartbeat& x) { self->send(current(), std::move(x)); },
+    [self, current](assigned_work& x) { self->send(current(), std::move(x)); },
+    [self, current](const poll_work& x) -> caf::result<work_batch> {
+      return self->delegate(current(), x);
+    },
+    [self, current](const post_reports& x) -> caf::result<reports_taken> {
+      return self->delegate(current(), x);
+    },
+    [self, current](const forward_read_log& x) -> caf::result<log_chunk> {
+      return self->delegate(current(), x);
+    },
+    [self, current](const forward_exec& x) -> caf::result<exec_result> {
+      return self->delegate(current(), x);
+    },
+  };
+}
+
+/// Waits until the scheduler has read the journal, and sets what was asked for.
+expected<void, std::string>
+await_lead(caf::actor_system& system, const scheduler_actor& scheduler,
+           const controller_options& options) {
+  caf::scoped_actor self{system};
+  expected<void, std::string> result;
+  auto failed = [&](const caf::error& x) {
+    result = make_unexpected("the state cannot be read from the journal: "
+                             + system.render(x));
+  };
+  self->request(scheduler, options.start_timeout, run_query{get_cluster{}})
+    .receive([](const query_answer&) {}, failed);
+  if (!result || options.strategy.empty())
+    return result;
+  change_settings wanted;
+  wanted.strategy = options.strategy;
+  self->request(scheduler, options.start_timeout, run_command{wanted})
+    .receive(
+      [&](const command_answer& x) {
+        if (x.refused)
+          result = make_unexpected(x.refused->detail);
+      },
+      failed);
+  return result;
+}
+
+} // namespace
+
+controller::controller(caf::actor_system& system)
+  : system_(system), handles_(std::make_shared<handles>()) {
+  // nop
+}
+
+expected<std::unique_ptr<controller>, std::string>
+controller::start(caf::actor_system& system, controller_options options,
+                  std::shared_ptr<runtime::journal> journal) {
+  std::unique_ptr<controller> result{new controller{system}};
+  auto h = result->handles_;
+  options.node.cluster_id = journal->cluster_id();
+  std::vector<child_spec> children;
+  children.push_back(
+    {"journal", [=](caf::event_based_actor* self) {
+       return h->keep(
+         &handles::journal,
+         self->spawn<caf::detached>(troupe::journal, options.journal, journal));
+     }});
+  children.push_back({"watch", [=](caf::event_based_actor* self) {
+                        return h->keep(&handles::watch,
+                                       self->spawn(troupe::watch, options.watch,
+                                                   h->get(&handles::journal)));
+                      }});
+  children.push_back({"scheduler", [=](caf::event_based_actor* self) {
+                        return h->keep(&handles::scheduler,
+                                       self->spawn(troupe::scheduler,
+                                                   options.scheduler,
+                                                   h->get(&handles::journal),
+                                                   h->get(&handles::watch)));
+                      }});
+  for (auto& strategy : runtime::placement::policy_names())
+    children.push_back(
+      {"policy " + strategy, [=](caf::event_based_actor* self) {
+         return caf::actor_cast<caf::actor>(
+           self->spawn(policy, strategy, h->get(&handles::scheduler)));
+       }});
+  children.push_back(
+    {"nodes", [=](caf::event_based_actor* self) {
+       return h->keep(
+         &handles::nodes,
+         self->spawn(nodes, options.node, h->get(&handles::scheduler)));
+     }});
+  children.push_back({"gateway", [=](caf::event_based_actor* self) {
+                        return h->keep(&handles::gateway,
+                                       self->spawn(gateway, options.gateway,
+                                                   h->get(&handles::scheduler),
+                                                   h->get(&handles::nodes),
+                                                   h->get(&handles::watch)));
+                      }});
+  supervisor_options root{"controller", restart_strategy::rest_for_one};
+  result->root_ = system.spawn(supervisor, root, std::move(children));
+  result->root_->attach_functor(
+    [&system, failed = options.on_failure](const caf::error& why) {
+      if (why && why != caf::exit_reason::user_shutdown && failed)
+        failed(system.render(why));
+    });
+  // The supervisor starts its children before it hears anything.
+  result->door_
+    = system.spawn(stand_in, [h] { return h->get(&handles::nodes); });
+  {
+    caf::scoped_actor self{system};
+    while (!h->get(&handles::gateway))
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  if (auto ok = await_lead(system, h->get(&handles::scheduler), options); !ok)
+    return make_unexpected(ok.error());
+  auto http = runtime::http::server::start(
+    options.http, [h](runtime::http::exchange x) {
+      caf::anon_send(
+        h->get(&handles::gateway),
+        http_call{std::make_shared<runtime::http::exchange>(std::move(x))});
+    });
+  if (!http)
+    return make_unexpected(http.error());
+  result->http_ = std::move(*http);
+  if (!options.listen)
+    return result;
+  auto port = options.tls
+                ? caf::openssl::publish(result->door_, options.listen_port,
+                                        options.listen_host.c_str(), true)
+                : system.middleman().publish(result->door_, options.listen_port,
+                                             options.listen_host.c_str(), true);
+  if (!port)
+    return make_unexpected("cannot listen for nodes on " + options.listen_host
+                           + ':' + std::to_string(options.listen_port) + ": "
+                           + system.render(port.error())
+                           + ". Is the port taken? --listen takes another one");
+  result->listen_port_ = *port;
+  return result;
+}
+
+std::string controller::http_address() const {
+  return http_->address();
+}
+
+scheduler_actor controller::scheduler() const {
+  return handles_->get(&handles::scheduler);
+}
+
+void controller::stop() {
+  if (std::exchange(stopped_, true))
+    return;
+  if (http_)
+    http_->stop();
+  if (listen_port_ != 0)
+    system_.middleman().unpublish(door_, listen_port_);
+  caf::scoped_actor self{system_};
+  self->monitor(root_);
+  self->send_exit(root_, caf::exit_reason::user_shutdown);
+  self->receive([](const caf::down_msg&) {},
+                caf::after(stop_timeout) >>
+                  [] { log::error("controller: it does not stop"); });
+  self->send_exit(door_, caf::exit_reason::user_shutdown);
+  root_ = nullptr;
+  door_ = nullptr;
+  std::lock_guard guard{handles_->mutex};
+  handles_->journal = nullptr;
+  handles_->watch = nullptr;
+  handles_->scheduler = nullptr;
+  handles_->nodes = nullptr;
+  handles_->gateway = nullptr;
+}
+
+controller::~controller() {
+  stop();
+}
+
+} // namespace troupe

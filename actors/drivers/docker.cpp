@@ -1,0 +1,417 @@
+#include "actors/drivers/docker.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "runtime/base64.hpp"
+#include "runtime/log.hpp"
+#include "runtime/run_environment.hpp"
+
+namespace troupe {
+
+namespace docker = runtime::docker;
+namespace log = runtime::log;
+
+/// Output on its way from the engine's thread to whoever reads it.
+struct docker_driver_state::reader {
+  std::mutex mutex;
+  std::string bytes;
+  bool ended = false;
+  std::string error;
+  uint64_t stream = 0;
+  std::chrono::steady_clock::time_point last_read;
+};
+
+namespace {
+
+run_event
+event_of(allocation_id id, const docker::exit_status& x, timestamp now) {
+  run_event result;
+  result.allocation = id;
+  result.phase = run_phase::ended;
+  result.at = now;
+  if (x.code < 0) {
+    result.state = task_state::lost;
+    result.why = reason::node_lost;
+    result.message = x.error.empty() ? "nobody knows how it ended" : x.error;
+    return result;
+  }
+  result.exit_code = x.code;
+  if (x.code == 0) {
+    result.state = task_state::succeeded;
+    return result;
+  }
+  result.state = task_state::failed;
+  if (x.bad_command) {
+    result.why = reason::driver_error;
+    result.message = x.error;
+  } else if (x.oom) {
+    result.why = reason::out_of_memory;
+    result.message
+      = "ended by the kernel: it needed more than its memory limit";
+  } else if (x.signal != 0) {
+    result.why = reason::signal;
+    result.message = "ended by " + runtime::signal_name(x.signal);
+  } else {
+    result.why = reason::exit_code;
+    result.message = "exit code " + std::to_string(x.code);
+  }
+  return result;
+}
+
+run_event
+failed_event(allocation_id id, const docker::failure& x, timestamp now) {
+  run_event result;
+  result.allocation = id;
+  result.phase = run_phase::ended;
+  result.at = now;
+  result.state = task_state::failed;
+  result.message = x.text;
+  switch (x.kind) {
+  case docker::error_kind::image_not_found:
+    result.why = reason::image_not_found;
+    break;
+  case docker::error_kind::port_in_use:
+    result.why = reason::port_in_use;
+    break;
+  case docker::error_kind::cancelled:
+    result.why = reason::stopped_by_user;
+    result.state = task_state::stopped;
+    break;
+  case docker::error_kind::start_error:
+  case docker::error_kind::engine_unreachable:
+  case docker::error_kind::engine_error:
+  case docker::error_kind::not_running:
+  case docker::error_kind::timed_out:
+    result.why = reason::driver_error;
+    break;
+  }
+  return result;
+}
+
+docker::container_spec spec_of(const work_item& x, const std::string& node) {
+  auto& job = *x.spec;
+  docker::container_spec result;
+  result.allocation = x.allocation;
+  result.task = to_string(x.task);
+  result.attempt = x.attempt;
+  result.image = job.image;
+  result.command = job.command;
+  result.args = job.args;
+  result.env = runtime::environment_of(x, node);
+  result.workdir = job.workdir;
+  result.user = job.user;
+  result.cpu_millicores_reserved = job.request.cpu_millicores;
+  result.cpu_millicores_limit = job.cpu_limit_millicores;
+  result.memory_bytes_limit = job.memory_limit_bytes > 0
+                                ? job.memory_limit_bytes
+                                : job.request.memory_bytes;
+  for (auto& port : x.ports)
+    result.ports.push_back({port.container, port.host, {}});
+  for (auto& volume : job.volumes)
+    result.mounts.push_back({volume.host, volume.path, volume.read_only});
+  for (auto& [name, text] : job.labels)
+    result.labels.emplace_back(name, text);
+  result.stop_signal = job.stop_signal;
+  result.stop_grace = job.stop_grace;
+  for (auto gpu : x.gpus)
+    result.gpu_device_ids.push_back(std::to_string(gpu));
+  return result;
+}
+
+struct docker_exec_state {
+  static inline const char* name = "exec";
+  caf::typed_response_promise<exec_result> promise;
+};
+
+using docker_exec_actor
+  = caf::typed_actor<caf::replies_to<exec_command>::with<exec_result>,
+                     // INTERNAL: hears from the engine.
+                     caf::reacts_to<exec_result>>;
+
+/// Waits for one command, since the engine answers on a thread of its own.
+docker_exec_actor::behavior_type
+docker_exec(docker_exec_actor::stateful_pointer<docker_exec_state> self,
+            std::shared_ptr<docker::engine> engine) {
+  return {
+    [self, engine](const exec_command& x) -> caf::result<exec_result> {
+      self->state.promise = self->make_response_promise<exec_result>();
+      engine->exec(x.allocation, x.argv, x.timeout,
+                   [me = docker_exec_actor{self}](
+                     expected<docker::exec_answer, docker::failure> y) {
+                     constexpr size_t output_max = 192 * 1'024;
+                     exec_result result;
+                     if (y) {
+                       result.exit_code = y->code;
+                       result.output = runtime::to_base64(
+                         std::string_view{y->output}.substr(0, output_max));
+                     } else {
+                       result.error = y.error().text;
+                     }
+                     caf::anon_send(me, std::move(result));
+                   });
+      return self->state.promise;
+    },
+    [self](exec_result& x) {
+      self->state.promise.deliver(std::move(x));
+      self->quit();
+    },
+  };
+}
+
+struct docker_adopt_state {
+  static inline const char* name = "adopt";
+  caf::typed_response_promise<adopted_runs> promise;
+};
+
+using docker_adopt_actor
+  = caf::typed_actor<caf::replies_to<adopt_runs>::with<adopted_runs>,
+                     // INTERNAL: hears from the engine.
+                     caf::reacts_to<adopted_runs>>;
+
+/// Waits for the list of containers.
+docker_adopt_actor::behavior_type
+docker_adopt(docker_adopt_actor::stateful_pointer<docker_adopt_state> self,
+             std::shared_ptr<docker::engine> engine, driver_actor driver,
+             timestamp now) {
+  return {
+    [self, engine, driver, now](adopt_runs) -> caf::result<adopted_runs> {
+      self->state.promise = self->make_response_promise<adopted_runs>();
+      engine->adopt(
+        [me = docker_adopt_actor{self}, driver,
+         now](expected<std::vector<docker::container_view>, docker::failure>
+                found) {
+          adopted_runs result;
+          if (!found) {
+            result.error = found.error().text;
+          } else {
+            for (auto& x : *found) {
+              run_event event;
+              event.allocation = x.allocation;
+              event.at = now;
+              if (x.state == docker::container_state::exited)
+                event = event_of(x.allocation, x.exit, now);
+              else if (x.state == docker::container_state::running)
+                event.phase = run_phase::started;
+              if (x.state != docker::container_state::created)
+                result.runs.push_back(event);
+            }
+          }
+          caf::anon_send(me, std::move(result));
+        });
+      return self->state.promise;
+    },
+    [self, driver](adopted_runs& x) {
+      // Before the answer: a task that asks afterwards finds them.
+      for (auto& event : x.runs)
+        self->send(driver, event);
+      self->state.promise.deliver(std::move(x));
+      self->quit();
+    },
+  };
+}
+
+} // namespace
+
+void docker_driver_state::open_engine() {
+  docker::engine_options wanted;
+  wanted.socket = options.socket;
+  wanted.who = {options.cluster_id, options.node};
+  wanted.defaults = options.defaults;
+  // Weak: the engine's thread must not keep this actor alive.
+  auto me = caf::actor_cast<caf::actor_addr>(self);
+  wanted.on_event = [me, start = wall_clock{wall},
+                     &clock = self->clock()](docker::engine_event x) {
+    auto p = caf::actor_cast<caf::strong_actor_ptr>(me);
+    if (!p)
+      return;
+    auto to = caf::actor_cast<driver_actor>(p);
+    auto now = start.at(clock.now());
+    run_event event;
+    event.at = now;
+    if (auto* pulling = std::get_if<docker::image_pulling>(&x)) {
+      event.allocation = pulling->allocation;
+      event.message = pulling->text;
+      caf::anon_send(to, std::move(event));
+    } else if (auto* started = std::get_if<docker::container_started>(&x)) {
+      event.allocation = started->allocation;
+      event.phase = run_phase::started;
+      caf::anon_send(to, std::move(event));
+    } else if (auto* gone = std::get_if<docker::container_not_started>(&x)) {
+      caf::anon_send(to,
+                     failed_event(gone->allocation,
+                                  {docker::error_kind::engine_error,
+                                   "the engine was away and did not start it"},
+                                  now));
+    } else if (auto* exited = std::get_if<docker::container_exited>(&x)) {
+      caf::anon_send(to, event_of(exited->allocation, exited->exit, now));
+    } else if (auto* lost = std::get_if<docker::engine_lost>(&x)) {
+      log::warn("docker driver: {}", lost->text);
+    } else {
+      log::info("docker driver: the engine answers again");
+    }
+  };
+  engine = std::make_shared<docker::engine>(std::move(wanted));
+}
+
+void docker_driver_state::start(const work_item& item) {
+  auto id = item.allocation;
+  auto me = driver_actor{self};
+  auto now = wall.at(self->clock().now());
+  engine->start(
+    spec_of(item, options.node),
+    [me, id, now](expected<docker::start_answer, docker::failure> answer) {
+      if (answer) {
+        run_event started;
+        started.allocation = id;
+        started.phase = run_phase::started;
+        started.at = now;
+        caf::anon_send(me, std::move(started));
+      } else if (answer.error().kind
+                 == docker::error_kind::engine_unreachable) {
+        run_event waiting;
+        waiting.allocation = id;
+        waiting.at = now;
+        waiting.message = answer.error().text;
+        caf::anon_send(me, std::move(waiting));
+      } else {
+        caf::anon_send(me, failed_event(id, answer.error(), now));
+      }
+    });
+}
+
+/// Keeps the last few ended containers, for their logs.
+void docker_driver_state::forget(allocation_id run) {
+  listeners.forget(run);
+  items.erase(run);
+  ended.push_back(run);
+  while (ended.size() > options.ended_kept_max) {
+    engine->remove(ended.front(), [](expected<void, docker::failure> x) {
+      if (!x)
+        log::warn("docker driver: {}", x.error().text);
+    });
+    ended.pop_front();
+  }
+}
+
+caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
+  auto now = self->clock().now();
+  std::erase_if(readers, [&](auto& y) {
+    if (now - y.second->last_read < options.reader_idle)
+      return false;
+    engine->cancel(y.second->stream);
+    return true;
+  });
+  auto& mine = readers[x.reader];
+  if (!mine) {
+    if (readers.size() > options.readers_max) {
+      readers.erase(x.reader);
+      return log_chunk{
+        "too many people read logs on this node; try again later"};
+    }
+    mine = std::make_shared<reader>();
+    docker::log_query query;
+    query.out = x.stream != "stderr";
+    query.err = !query.out;
+    query.follow = true;
+    if (x.tail_lines >= 0)
+      query.tail = static_cast<uint32_t>(x.tail_lines);
+    mine->stream = engine->logs(
+      x.allocation, query,
+      [to = mine, limit = options.reader_bytes_max](auto, std::string_view y) {
+        std::lock_guard guard{to->mutex};
+        if (to->bytes.size() + y.size() <= limit)
+          to->bytes += y;
+        else if (to->error.empty())
+          to->error = "you read too slowly: output was left out";
+      },
+      [to = mine](expected<void, docker::failure> end) {
+        std::lock_guard guard{to->mutex};
+        to->ended = true;
+        if (!end)
+          to->error = end.error().text;
+      });
+  }
+  mine->last_read = now;
+  std::lock_guard guard{mine->mutex};
+  auto size = std::min<size_t>(x.bytes_max, mine->bytes.size());
+  log_chunk result;
+  result.bytes
+    = runtime::to_base64(std::string_view{mine->bytes}.substr(0, size));
+  mine->bytes.erase(0, size);
+  if (mine->bytes.empty() && mine->ended) {
+    result.ended = true;
+    result.error = mine->error;
+  }
+  return result;
+}
+
+driver_actor::behavior_type docker_driver_state::make_behavior() {
+  return {
+    [this](const start_run& x, task_actor& task) {
+      listeners.follow(x.item.allocation, std::move(task));
+      items[x.item.allocation] = x.item;
+      start(x.item);
+    },
+    [this](adopt_runs, allocation_id run, task_actor& task) {
+      listeners.follow(run, std::move(task));
+    },
+    [this](const stop_run& x) {
+      auto item = items.find(x.allocation);
+      auto signal
+        = item == items.end() ? "SIGTERM" : item->second.spec->stop_signal;
+      auto grace = item == items.end() ? milliseconds{10'000}
+                                       : item->second.spec->stop_grace;
+      engine->stop(x.allocation, signal, grace,
+                   [](const expected<void, docker::failure>& y) {
+                     // Its end is told as an event, whichever way it comes.
+                     if (!y)
+                       log::warn("docker driver: {}", y.error().text);
+                   });
+    },
+    [this](const forget_run& x) { forget(x.allocation); },
+    [this](adopt_runs) -> caf::result<adopted_runs> {
+      return self->delegate(self->spawn(docker_adopt, engine,
+                                        driver_actor{self},
+                                        wall.at(self->clock().now())),
+                            adopt_runs{});
+    },
+    [this](measure_runs) {
+      // Asked of the engine one by one and told with the next heartbeat.
+      auto me = driver_actor{self};
+      for (auto id : listeners.live())
+        engine->stats(id, [me, id](expected<docker::usage, docker::failure> x) {
+          if (x)
+            caf::anon_send(
+              me, measured_runs{{{id, x->cpu_seconds, x->memory_bytes}}});
+        });
+      measured_runs result;
+      for (auto& [id, usage] : usages)
+        result.tasks.push_back(usage);
+      usages.clear();
+      return result;
+    },
+    [this](const read_log& x) { return read(x); },
+    [this](const exec_command& x) -> caf::result<exec_result> {
+      return self->delegate(self->spawn(docker_exec, engine), x);
+    },
+    [this](const run_event& x) {
+      if (!listeners.has_ended(x.allocation))
+        listeners.tell(x);
+    },
+    [this](const measured_runs& x) {
+      for (auto& usage : x.tasks)
+        usages[usage.allocation] = usage;
+    },
+  };
+}
+
+driver_actor::behavior_type
+docker_driver(driver_actor::stateful_pointer<docker_driver_state> self,
+              docker_driver_options options) {
+  self->state.options = std::move(options);
+  self->state.open_engine();
+  return self->state.make_behavior();
+}
+
+} // namespace troupe

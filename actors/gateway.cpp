@@ -1,0 +1,234 @@
+#include "actors/gateway.hpp"
+
+#include "messages/json.hpp"
+#include "messages/view.hpp"
+
+#include "runtime/api/problem.hpp"
+#include "runtime/api/render.hpp"
+#include "runtime/api/routes.hpp"
+#include "runtime/base64.hpp"
+#include "runtime/http/exchange.hpp"
+
+#include "actors/log_relay.hpp"
+
+namespace troupe {
+
+namespace api = runtime::api;
+
+namespace {
+
+/// Asks WATCH for whatever comes after its present version.
+constexpr auto from_now_on = std::numeric_limits<version_number>::max();
+
+/// Tells a client that a part of the controller did not answer in time.
+auto unavailable(const http_call& call) {
+  return [call](const caf::error&) {
+    call.exchange->answer(
+      api::render(refusal{refusal_kind::unavailable,
+                          "the controller cannot answer now; try again",
+                          {}}));
+  };
+}
+
+} // namespace
+
+void gateway_state::serve(http_call call) {
+  auto parsed = api::parse(call.exchange->request(), chance());
+  if (!parsed)
+    return call.exchange->answer(api::to_response(parsed.error()));
+  std::visit([&](auto& x) { on(call, x); }, *parsed);
+}
+
+void gateway_state::on(http_call call, api::command_call& x) {
+  if (std::holds_alternative<join_node>(x.what) && !x.dry_run)
+    return join(call, std::move(x));
+  if (commands_open >= options.commands_max)
+    return call.exchange->answer(
+      api::render(refusal{refusal_kind::too_many,
+                          "too many requests are waiting; try again in a "
+                          "second",
+                          {}}));
+  ++commands_open;
+  self
+    ->request(scheduler, options.command_timeout,
+              run_command{x.what, x.dry_run})
+    .then(
+      [this, call, x](const command_answer& answer) {
+        --commands_open;
+        call.exchange->answer(answer.refused ? api::render(*answer.refused)
+                                             : api::render(x, answer.done));
+      },
+      [this, call](const caf::error& error) {
+        --commands_open;
+        unavailable(call)(error);
+      });
+}
+
+/// A machine that registers by HTTP gets an actor like any other.
+void gateway_state::join(const http_call& call, api::command_call x) {
+  node_hello hello;
+  hello.profile = std::get<join_node>(x.what).profile;
+  self->request(nodes, options.command_timeout, hello, caf::strong_actor_ptr{})
+    .then(
+      [call, x](const node_welcome& y) {
+        if (y.refused.empty())
+          call.exchange->answer(api::render(x, outcome{}));
+        else
+          call.exchange->answer(
+            api::render(refusal{refusal_kind::conflict, y.refused, {}}));
+      },
+      unavailable(call));
+}
+
+void gateway_state::ask(const http_call& call, query what) {
+  self->request(scheduler, options.query_timeout, run_query{std::move(what)})
+    .then(
+      [call](const query_answer& x) {
+        call.exchange->answer(x.refused ? api::render(*x.refused)
+                                        : api::render(*x.view));
+      },
+      unavailable(call));
+}
+
+void gateway_state::on(http_call call, api::query_call& x) {
+  if (x.wait.count() == 0)
+    return ask(call, std::move(x.what));
+  self
+    ->request(watch, x.wait + options.query_timeout,
+              await_version{x.past.value_or(from_now_on), x.wait})
+    .then([this, call, what = x.what](version_number) { ask(call, what); },
+          unavailable(call));
+}
+
+void gateway_state::on(http_call call, api::log_request& x) {
+  self->spawn(log_relay, std::move(call), std::move(x), scheduler, nodes);
+}
+
+void gateway_state::on(http_call call, api::exec_request& x) {
+  auto run = [this, call, argv = x.argv](const query_answer& answer) {
+    if (answer.refused)
+      return call.exchange->answer(api::render(*answer.refused));
+    task_view task;
+    static_cast<void>(json::read(*answer.view, task));
+    if (task.state != task_state::running)
+      return call.exchange->answer(
+        api::render(refusal{refusal_kind::conflict,
+                            "task " + to_string(task.id) + " does not run now",
+                            {}}));
+    exec_command command{task.allocation, argv};
+    self
+      ->request(nodes, command.timeout + options.query_timeout,
+                forward_exec{task.node, command})
+      .then(
+        [call](const exec_result& y) {
+          if (!y.error.empty())
+            return call.exchange->answer(
+              api::render(refusal{refusal_kind::conflict, y.error, {}}));
+          call.exchange->answer(api::render(
+            json::object{{"exitCode", y.exit_code},
+                         {"output", runtime::from_base64(y.output)}}));
+        },
+        unavailable(call));
+  };
+  self->request(scheduler, options.query_timeout, run_query{get_task{x.task}})
+    .then(run, unavailable(call));
+}
+
+void gateway_state::on(http_call call, api::event_request& x) {
+  self->send(watch,
+             watch_events{std::move(call), x.last_event_id.value_or(x.since),
+                          std::move(x.types), std::move(x.job),
+                          std::move(x.node), x.sse, x.limit});
+}
+
+void gateway_state::on(http_call call, api::heartbeat_request& x) {
+  self
+    ->request(scheduler, options.query_timeout,
+              run_query{get_node{x.beat.node}})
+    .then(
+      [this, call, beat = x.beat,
+       rehearse = x.dry_run](const query_answer& answer) {
+        if (answer.refused)
+          return call.exchange->answer(api::render(*answer.refused));
+        if (!rehearse)
+          self->send(nodes, beat);
+        call.exchange->answer(api::render(json::object{{"node", beat.node}}));
+      },
+      unavailable(call));
+}
+
+void gateway_state::on(http_call call, api::node_work_request& x) {
+  self
+    ->request(nodes, x.wait + options.query_timeout, poll_work{x.node, x.wait})
+    .then(
+      [call](const work_batch& y) {
+        call.exchange->answer(api::render(
+          json::object{{"items", json::write(y.items, json::detail::full)}}));
+      },
+      [call, node = x.node](const caf::error&) {
+        call.exchange->answer(api::render(
+          refusal{refusal_kind::not_found,
+                  "there is no node \"" + node + "\"; register it first",
+                  {}}));
+      });
+}
+
+void gateway_state::on(http_call call, api::node_reports& x) {
+  self
+    ->request(nodes, options.command_timeout,
+              post_reports{x.what.node, {x.what.reports}, x.acknowledged})
+    .then(
+      [call](const reports_taken& y) {
+        call.exchange->answer(
+          api::render(json::object{{"acknowledged", y.sequence}}));
+      },
+      [call, node = x.what.node](const caf::error&) {
+        call.exchange->answer(api::render(
+          refusal{refusal_kind::not_found,
+                  "there is no node \"" + node + "\"; register it first",
+                  {}}));
+      });
+}
+
+void gateway_state::on(http_call call, api::page_request& x) {
+  switch (x.which) {
+  case api::page::health:
+    return call.exchange->answer(api::render(json::object{{"status", "ok"}}));
+  case api::page::ready:
+    self->request(scheduler, options.query_timeout, run_query{get_cluster{}})
+      .then(
+        [call](const query_answer&) {
+          call.exchange->answer(api::render(json::object{{"status", "ready"}}));
+        },
+        unavailable(call));
+    return;
+  case api::page::actors: {
+    json::array items;
+    for (auto& [type, count] : census::count())
+      items.push_back({{"type", type}, {"count", count}});
+    return call.exchange->answer(
+      api::render(json::object{{"items", std::move(items)}}));
+  }
+  case api::page::metrics:
+  case api::page::openapi:
+  case api::page::dashboard:
+    return call.exchange->refuse(
+      501, "this version of troupe does not have this page yet");
+  }
+}
+
+gateway_actor::behavior_type
+gateway(gateway_actor::stateful_pointer<gateway_state> self,
+        gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
+        watch_actor watch) {
+  auto& state = self->state;
+  state.options = options;
+  state.scheduler = std::move(scheduler);
+  state.nodes = std::move(nodes);
+  state.watch = std::move(watch);
+  return {
+    [&state](http_call& x) { state.serve(std::move(x)); },
+  };
+}
+
+} // namespace troupe

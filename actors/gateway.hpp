@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <random>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/api/call.hpp"
+
+#include "actors/census.hpp"
+
+namespace troupe {
+
+struct gateway_options {
+  /// How long a command may take until its facts are durable.
+  std::chrono::milliseconds command_timeout{30'000};
+  std::chrono::milliseconds query_timeout{10'000};
+  /// Commands that wait for their answer; beyond: 429.
+  size_t commands_max = 10'000;
+};
+
+/// State of GATEWAY.
+struct gateway_state {
+  static inline const char* name = "gateway";
+
+  explicit gateway_state(gateway_actor::pointer self)
+    : self(self), chance(std::random_device{}()) {}
+
+  void serve(http_call call);
+  void on(http_call call, runtime::api::command_call& x);
+  void on(http_call call, runtime::api::query_call& x);
+  void on(http_call call, runtime::api::log_request& x);
+  void on(http_call call, runtime::api::exec_request& x);
+  void on(http_call call, runtime::api::event_request& x);
+  void on(http_call call, runtime::api::heartbeat_request& x);
+  void on(http_call call, runtime::api::node_work_request& x);
+  void on(http_call call, runtime::api::node_reports& x);
+  void on(http_call call, runtime::api::page_request& x);
+  void ask(const http_call& call, query what);
+  void join(const http_call& call, runtime::api::command_call x);
+
+  census alive{name};
+  gateway_actor::pointer self;
+  gateway_options options;
+  scheduler_actor scheduler;
+  nodes_actor nodes;
+  watch_actor watch;
+  std::mt19937_64 chance;
+  size_t commands_open = 0;
+};
+
+/// GATEWAY: answers HTTP requests with what the others say.
+gateway_actor::behavior_type
+gateway(gateway_actor::stateful_pointer<gateway_state> self,
+        gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
+        watch_actor watch);
+
+} // namespace troupe

@@ -1,0 +1,168 @@
+#include "actors/log_relay.hpp"
+
+#include <random>
+
+#include "messages/json.hpp"
+#include "messages/view.hpp"
+
+#include "runtime/api/render.hpp"
+#include "runtime/base64.hpp"
+#include "runtime/http/exchange.hpp"
+
+namespace troupe {
+
+namespace http = runtime::http;
+
+namespace {
+
+uint64_t random_reader() {
+  std::random_device chance;
+  return (uint64_t{chance()} << 32) | chance();
+}
+
+} // namespace
+
+void log_relay_state::find_allocation() {
+  self
+    ->request(scheduler, options.request_timeout,
+              run_query{get_task{what.task}})
+    .then(
+      [this](const query_answer& x) {
+        if (x.refused) {
+          call.exchange->answer(runtime::api::render(*x.refused));
+          self->quit();
+        } else {
+          use_view(x.view->as_object());
+        }
+      },
+      [this](const caf::error&) {
+        call.exchange->refuse(503, "the scheduler does not answer");
+        self->quit();
+      });
+}
+
+/// Finds the attempt whose output is asked for. A task that waits for a place
+/// has none yet: a follower waits with it.
+void log_relay_state::use_view(const boost::json::object& view) {
+  std::vector<attempt_view> attempts;
+  static_cast<void>(json::read(view.at("attempts"), attempts));
+  for (auto& x : attempts)
+    if (!what.attempt || x.attempt == *what.attempt) {
+      allocation = x.allocation;
+      node = x.node;
+    }
+  if (allocation)
+    return open_stream();
+  auto over = !view.at("endedAt").is_null();
+  if (what.attempt || !what.follow || over) {
+    call.exchange->refuse(404, what.attempt
+                                 ? "there is no such attempt of this task"
+                                 : "this task has not run yet");
+    self->quit();
+    return;
+  }
+  again(options.poll_interval);
+}
+
+void log_relay_state::open_stream() {
+  if (what.stream != runtime::api::log_stream::err)
+    sources.push_back({"stdout", random_reader()});
+  if (what.stream != runtime::api::log_stream::out)
+    sources.push_back({"stderr", random_reader()});
+  http::response head;
+  head.content_type = "text/plain; charset=utf-8";
+  head.headers
+    = {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}};
+  auto me = caf::actor_cast<caf::actor_addr>(self);
+  auto wake = [me] {
+    if (auto p = caf::actor_cast<caf::strong_actor_ptr>(me))
+      caf::anon_send(caf::actor_cast<log_relay_actor>(p), atom::tick_v);
+  };
+  writer = call.exchange->stream(head, {wake, wake});
+  step();
+}
+
+void log_relay_state::again(std::chrono::milliseconds delay) {
+  if (ticking)
+    return;
+  ticking = true;
+  self->delayed_send(self, delay, atom::tick_v);
+}
+
+void log_relay_state::finish() {
+  writer->end();
+  self->quit();
+}
+
+void log_relay_state::step() {
+  if (!unsent.empty()) {
+    auto result = writer->write(unsent);
+    if (result == http::write_result::gone)
+      return self->quit();
+    if (result == http::write_result::full)
+      // Woken by the client; the timer is for one that goes silently.
+      return again(std::chrono::seconds{5});
+    unsent.clear();
+  }
+  auto open = std::count_if(sources.begin(), sources.end(),
+                            [](const source& x) { return !x.ended; });
+  if (open == 0 || (idle >= sources.size() && !what.follow))
+    return finish();
+  if (idle >= sources.size()) {
+    // An empty chunk shows whether anybody still reads.
+    idle = 0;
+    return again(options.poll_interval);
+  }
+  next = (next + 1) % sources.size();
+  auto mine = next;
+  if (sources[mine].ended) {
+    ++idle;
+    return step();
+  }
+  read_log ask{allocation, sources[mine].stream, sources[mine].reader,
+               what.tail ? static_cast<int64_t>(*what.tail) : -1};
+  self->request(nodes, options.request_timeout, forward_read_log{node, ask})
+    .then([this, mine](const log_chunk& x) { take(mine, x); },
+          [this](const caf::error&) {
+            unsent = "\n[troupe] node " + node + " does not answer\n";
+            for (auto& x : sources)
+              x.ended = true;
+            step();
+          });
+}
+
+void log_relay_state::take(size_t mine, const log_chunk& x) {
+  unsent = runtime::from_base64(x.bytes);
+  idle = unsent.empty() ? idle + 1 : 0;
+  sources[mine].ended = x.ended || !x.error.empty();
+  if (!x.error.empty())
+    unsent += "\n[troupe] " + x.error + '\n';
+  step();
+}
+
+log_relay_actor::behavior_type log_relay_state::make_behavior() {
+  return {
+    [this](atom::tick) {
+      ticking = false;
+      if (!writer)
+        find_allocation();
+      else
+        step();
+    },
+  };
+}
+
+log_relay_actor::behavior_type
+log_relay(log_relay_actor::stateful_pointer<log_relay_state> self,
+          http_call call, runtime::api::log_request what,
+          scheduler_actor scheduler, nodes_actor nodes) {
+  auto& state = self->state;
+  state.call = std::move(call);
+  state.what = std::move(what);
+  state.scheduler = std::move(scheduler);
+  state.nodes = std::move(nodes);
+  state.find_allocation();
+  return state.make_behavior();
+}
+
+} // namespace troupe

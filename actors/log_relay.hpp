@@ -1,0 +1,76 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "messages/interfaces.hpp"
+
+#include "runtime/api/call.hpp"
+#include "runtime/http/stream.hpp"
+
+#include "actors/census.hpp"
+
+namespace troupe {
+
+/// LOG RELAY: carries the output of one task to one client, piece by piece: a
+/// piece is fetched from the machine when the client has taken the one before.
+using log_relay_actor = caf::typed_actor<
+  // INTERNAL: lets time pass, or the client has room again.
+  caf::reacts_to<atom::tick>>;
+
+struct log_relay_options {
+  /// Between two looks for more output.
+  std::chrono::milliseconds poll_interval{200};
+  std::chrono::milliseconds request_timeout{10'000};
+};
+
+/// State of LOG RELAY.
+struct log_relay_state {
+  static inline const char* name = "log_relay";
+  census alive{name};
+
+  explicit log_relay_state(log_relay_actor::pointer self) : self(self) {}
+
+  log_relay_actor::behavior_type make_behavior();
+  void find_allocation();
+  void use_view(const boost::json::object& view);
+  void open_stream();
+  void step();
+  void take(size_t source, const log_chunk& x);
+  void again(std::chrono::milliseconds delay);
+  void finish();
+
+  log_relay_actor::pointer self;
+  log_relay_options options;
+  http_call call;
+  runtime::api::log_request what;
+  scheduler_actor scheduler;
+  nodes_actor nodes;
+  allocation_id allocation;
+  std::string node;
+  std::optional<runtime::http::stream_writer> writer;
+  struct source {
+    const char* stream;
+    uint64_t reader;
+    bool ended = false;
+  };
+  std::vector<source> sources;
+  size_t next = 0;
+  /// Sources in a row that had nothing.
+  size_t idle = 0;
+  /// Taken from the machine and not yet by the client.
+  std::string unsent;
+  bool ticking = false;
+};
+
+/// Answers `call` with the log that `what` asks for, and ends.
+log_relay_actor::behavior_type
+log_relay(log_relay_actor::stateful_pointer<log_relay_state> self,
+          http_call call, runtime::api::log_request what,
+          scheduler_actor scheduler, nodes_actor nodes);
+
+} // namespace troupe

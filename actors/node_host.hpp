@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+
+#include "messages/expected.hpp"
+#include "messages/interfaces.hpp"
+
+#include "runtime/drivers/docker/api.hpp"
+#include "runtime/drivers/process/spawner.hpp"
+
+#include "actors/agent.hpp"
+#include "actors/join.hpp"
+#include "actors/session.hpp"
+
+namespace troupe {
+
+struct node_host_options {
+  /// Name, capacity, labels; drivers are filled in.
+  node_profile profile;
+  /// Where work, runs and their output are kept: an absolute path.
+  std::string data_dir;
+  /// Drivers to have; empty: all that work here, `simulated` left out.
+  std::vector<driver_kind> drivers;
+  std::string docker_socket = "/var/run/docker.sock";
+  runtime::docker::container_defaults docker_defaults{};
+  join_options join;
+  std::shared_ptr<agent_directory> agents;
+  std::shared_ptr<runtime::process::spawner> spawner;
+  /// Without: nothing is kept on disk, and nothing is adopted.
+  bool durable = true;
+  std::function<void(const std::string&)> on_failure;
+};
+
+/// The actors of one machine:
+///
+///   root (rest for one) -> drivers, agent -> tasks, join
+class node_host {
+public:
+  /// Errors: a sentence for the operator.
+  [[nodiscard]] static expected<std::unique_ptr<node_host>, std::string>
+  start(caf::actor_system& system, node_host_options options);
+
+  /// Ends and forgets all tasks here, as a machine that is switched off.
+  void end_tasks();
+  /// Leaves the cluster; what runs outside of this process goes on.
+  void stop();
+  ~node_host();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+private:
+  explicit node_host(caf::actor_system& system);
+
+  caf::actor_system& system_;
+  std::string name_;
+  std::shared_ptr<agent_directory> agents_;
+  caf::actor root_;
+};
+
+} // namespace troupe

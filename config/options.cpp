@@ -1,0 +1,357 @@
+#include "config/options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <boost/json/parse.hpp>
+#include <unistd.h>
+
+#include "messages/json.hpp"
+#include "messages/quantity.hpp"
+
+#include "runtime/machine.hpp"
+
+namespace troupe::config {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> result;
+  std::istringstream in{text};
+  std::string part;
+  while (std::getline(in, part, at))
+    if (!part.empty())
+      result.push_back(part);
+  return result;
+}
+
+std::string environment_name(const std::string& flag) {
+  std::string result = "TROUPE_";
+  for (auto c : flag)
+    result += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return result;
+}
+
+template <class T>
+void add(CLI::App& app, const std::string& flag, T& to,
+         const std::string& about) {
+  app.add_option("--" + flag, to, about)
+    ->envname(environment_name(flag))
+    ->capture_default_str();
+}
+
+/// `unhealthyAfter` for the flag `unhealthy-after`.
+std::string flag_of_key(const std::string& key) {
+  std::string result;
+  for (auto c : key) {
+    if (c >= 'A' && c <= 'Z') {
+      result += '-';
+      result += static_cast<char>(c - 'A' + 'a');
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+expected<milliseconds, std::string>
+duration(const std::string& flag, const std::string& text) {
+  auto result = read_duration(text);
+  if (!result)
+    return make_unexpected("--" + flag + ": " + result.error());
+  if (result->count() <= 0)
+    return make_unexpected("--" + flag + " must be more than nothing");
+  return *result;
+}
+
+} // namespace
+
+void declare(CLI::App& app, daemon which, daemon_options& to) {
+  auto has_controller = which != daemon::node;
+  auto has_nodes = which != daemon::controller;
+  app.add_option("--config", to.config_file, "A file of options, in JSON")
+    ->envname("TROUPE_CONFIG");
+  add(app, "data", to.data, "Directory for everything that is kept");
+  if (has_controller) {
+    add(app, "http", to.http, "Address of REST and the dashboard");
+    add(app, "listen", to.listen, "Address where nodes join");
+    add(app, "journal", to.journal,
+        "memory, or sqlite:PATH; default: journal.db in the data directory");
+    add(app, "strategy", to.strategy,
+        "Default placement: binpack, spread, firstFit, roundRobin, "
+        "leastLoaded, mostFreeCpu");
+    add(app, "heartbeat", to.heartbeat, "How often nodes say that they live");
+    add(app, "unhealthy-after", to.unhealthy_after,
+        "Silence that makes a node unhealthy");
+    add(app, "removed-after", to.removed_after,
+        "Time as unhealthy that removes a node");
+    app
+      .add_option("--allowed-host", to.allowed_hosts,
+                  "Further names that clients may call this server by")
+      ->envname("TROUPE_ALLOWED_HOST");
+  }
+  if (which == daemon::up) {
+    add(app, "nodes", to.nodes, "How many nodes to run in this process");
+    app.add_flag("--keep-tasks", to.keep_tasks,
+                 "Leave tasks running when this process ends");
+  }
+  if (has_nodes) {
+    add(app, "name", to.name, "Name of the node; default: the machine's");
+    add(app, "labels", to.labels, "k=v,k=v");
+    add(app, "capacity", to.capacity,
+        "cpu=4,memory=8GiB,gpu=2,license-x=1; default: what the machine has");
+    add(app, "docker", to.docker, "Socket of the Docker engine");
+    add(app, "docker-network", to.docker_network,
+        "Network of containers: bridge, host, none or a name");
+    add(app, "drivers", to.drivers,
+        "docker,process,simulated; default: what works here");
+    add(app, "volumes", to.volumes, "Directories that jobs may mount");
+    add(app, "metrics", to.metrics, "Address of the node's own metrics");
+  }
+  if (which == daemon::node)
+    add(app, "controller", to.controller, "HOST:PORT[,HOST:PORT] to join");
+  add(app, "tls-ca", to.tls_ca, "Certificate of the authority, PEM");
+  add(app, "tls-cert", to.tls_cert, "Certificate of this process, PEM");
+  add(app, "tls-key", to.tls_key, "Key of that certificate, PEM");
+  add(app, "log-level", to.log_level, "trace, debug, info, warn, error, off");
+  add(app, "log-format", to.log_format, "text or json");
+}
+
+expected<void, std::string>
+read_config_file(CLI::App& app, daemon_options& to) {
+  if (to.config_file.empty())
+    return {};
+  std::ifstream in{to.config_file};
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in)
+    return make_unexpected("cannot read " + to.config_file);
+  boost::json::error_code error;
+  boost::json::parse_options lenient;
+  lenient.allow_comments = true;
+  lenient.allow_trailing_commas = true;
+  auto parsed = boost::json::parse(text.str(), error, {}, lenient);
+  if (error || !parsed.is_object())
+    return make_unexpected(to.config_file
+                           + " is not a JSON object: " + error.message());
+  for (auto& [key, value] : parsed.get_object()) {
+    auto* option
+      = app.get_option_no_throw("--" + flag_of_key(std::string{key}));
+    if (option == nullptr)
+      return make_unexpected(to.config_file + ": there is no option \""
+                             + std::string{key} + '"');
+    // A flag or an environment variable has the last word.
+    if (option->count() > 0)
+      continue;
+    auto written = value.is_string() ? std::string{value.get_string()}
+                                     : boost::json::serialize(value);
+    try {
+      option->add_result(written);
+      option->run_callback();
+    } catch (const CLI::Error& x) {
+      return make_unexpected(to.config_file + ": " + std::string{key} + ": "
+                             + x.what());
+    }
+  }
+  return {};
+}
+
+expected<host_port, std::string>
+read_host_port(const std::string& flag, const std::string& text) {
+  auto colon = text.rfind(':');
+  host_port result;
+  auto* end = text.data() + text.size();
+  auto ok = colon != std::string::npos && colon > 0;
+  if (ok) {
+    result.host = text.substr(0, colon);
+    auto [at, error]
+      = std::from_chars(text.data() + colon + 1, end, result.port);
+    ok = error == std::errc{} && at == end && colon + 1 < text.size();
+  }
+  if (!ok)
+    return make_unexpected("--" + flag
+                           + " wants HOST:PORT, such as "
+                             "127.0.0.1:4640, not \""
+                           + text + '"');
+  if (result.host.starts_with('[') && result.host.ends_with(']'))
+    result.host = result.host.substr(1, result.host.size() - 2);
+  return result;
+}
+
+expected<resources, std::string>
+read_capacity(const std::string& text, resources found) {
+  for (auto& part : split(text, ',')) {
+    auto equals = part.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return make_unexpected("--capacity wants name=amount, not \"" + part
+                             + '"');
+    auto name = part.substr(0, equals);
+    auto written = part.substr(equals + 1);
+    auto amount = name == "memory" ? read_bytes(written) : read_millis(written);
+    if (!amount)
+      return make_unexpected("--capacity " + name + ": " + amount.error());
+    if (name == "cpu")
+      found.cpu_millicores = *amount;
+    else if (name == "memory")
+      found.memory_bytes = *amount;
+    else if (*amount % 1'000 != 0)
+      return make_unexpected("--capacity " + name + " wants a whole number");
+    else if (name == "gpu")
+      found.gpu_millis = *amount;
+    else
+      found.add(name, *amount / 1'000 - found.amount_of(name));
+  }
+  return found;
+}
+
+expected<label_set, std::string> read_labels(const std::string& text) {
+  label_set result;
+  for (auto& part : split(text, ',')) {
+    auto equals = part.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return make_unexpected("--labels wants k=v,k=v, not \"" + part + '"');
+    auto name = part.substr(0, equals);
+    std::erase_if(result, [&](const label& x) { return x.name == name; });
+    result.push_back({name, part.substr(equals + 1)});
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+std::string default_data_dir() {
+  if (geteuid() == 0)
+    return "/var/lib/troupe";
+  auto* home = std::getenv("HOME");
+  return (fs::path{home == nullptr ? "." : home} / ".local/share/troupe")
+    .string();
+}
+
+// -- composed and checked ----------------------------------------------------
+
+expected<tls_files, std::string> tls_of(const daemon_options& x) {
+  tls_files result{x.tls_ca, x.tls_cert, x.tls_key};
+  if (auto ok = check(result); !ok)
+    return make_unexpected(ok.error());
+  return result;
+}
+
+std::string journal_address(const daemon_options& x) {
+  if (!x.journal.empty())
+    return x.journal;
+  return "sqlite:" + (fs::path{x.data} / "journal.db").string();
+}
+
+expected<controller_options, std::string>
+controller_of(const daemon_options& x) {
+  auto http = read_host_port("http", x.http);
+  if (!http)
+    return make_unexpected(http.error());
+  auto listen = read_host_port("listen", x.listen);
+  if (!listen)
+    return make_unexpected(listen.error());
+  auto tls = tls_of(x);
+  if (!tls)
+    return make_unexpected(tls.error());
+  if (!is_loopback(listen->host) && !tls->complete())
+    return make_unexpected(
+      "--listen " + x.listen
+      + " lets other machines in, and whoever reaches that port without a "
+        "certificate could run anything here: give --tls-ca, --tls-cert and "
+        "--tls-key as well, or listen on 127.0.0.1");
+  if (!is_loopback(http->host))
+    return make_unexpected(
+      "--http " + x.http
+      + " would let anybody who reaches it run anything here: this version "
+        "has no tokens yet. Serve it on 127.0.0.1, behind a proxy or an ssh "
+        "tunnel");
+  auto heartbeat = duration("heartbeat", x.heartbeat);
+  auto unhealthy = duration("unhealthy-after", x.unhealthy_after);
+  auto removed = duration("removed-after", x.removed_after);
+  for (auto* y : {&heartbeat, &unhealthy, &removed})
+    if (!*y)
+      return make_unexpected(y->error());
+  if (*unhealthy <= *heartbeat)
+    return make_unexpected("--unhealthy-after must be longer than --heartbeat, "
+                           "or every node would be unhealthy");
+  controller_options result;
+  result.http.host = http->host;
+  result.http.port = http->port;
+  result.http.allowed_hosts = x.allowed_hosts;
+  result.listen_host = listen->host;
+  result.listen_port = listen->port;
+  result.tls = tls->complete();
+  result.strategy = x.strategy;
+  result.scheduler.leader
+    = runtime::machine_name() + ':' + std::to_string(getpid());
+  result.node.heartbeat_interval = *heartbeat;
+  result.node.health.unhealthy_after = *unhealthy;
+  result.node.health.removed_after = *removed;
+  result.node.tick_interval
+    = std::min(result.node.tick_interval, *heartbeat / 2);
+  return result;
+}
+
+expected<node_host_options, std::string>
+node_of(const daemon_options& x, daemon which, uint32_t index) {
+  node_host_options result;
+  auto& profile = result.profile;
+  profile.version = TROUPE_VERSION;
+  profile.name = x.name.empty() ? runtime::machine_name() : x.name;
+  if (which == daemon::up)
+    profile.name
+      = (x.name.empty() ? "n" : x.name + "-") + std::to_string(index + 1);
+  auto labels = read_labels(x.labels);
+  if (!labels)
+    return make_unexpected(labels.error());
+  profile.labels = *labels;
+  auto capacity = read_capacity(x.capacity, runtime::machine_capacity());
+  if (!capacity)
+    return make_unexpected(capacity.error());
+  profile.capacity = *capacity;
+  for (auto& name : split(x.drivers, ',')) {
+    auto kind = json::enum_called<driver_kind>(name);
+    if (!kind)
+      return make_unexpected("--drivers: there is no driver \"" + name
+                             + "\"; there are docker, process and simulated");
+    result.drivers.push_back(*kind);
+  }
+  result.docker_socket
+    = x.docker.starts_with("unix://") ? x.docker.substr(7) : x.docker;
+  result.docker_defaults.network_mode = x.docker_network;
+  result.data_dir = fs::absolute(which == daemon::up
+                                   ? fs::path{x.data} / "nodes" / profile.name
+                                   : fs::path{x.data} / "node")
+                      .string();
+  for (auto& part : split(x.controller, ',')) {
+    auto address = read_host_port("controller", part);
+    if (!address)
+      return make_unexpected(address.error());
+    result.join.controllers.push_back({address->host, address->port});
+  }
+  if (which == daemon::node && result.join.controllers.empty())
+    return make_unexpected("--controller HOST:PORT is needed: where is the "
+                           "controller? It prints listen=HOST:PORT when it "
+                           "starts");
+  auto tls = tls_of(x);
+  if (!tls)
+    return make_unexpected(tls.error());
+  result.join.tls = tls->complete();
+  for (auto& address : result.join.controllers)
+    if (!is_loopback(address.host) && !result.join.tls)
+      return make_unexpected("--controller " + address.host
+                             + " is another machine: give --tls-ca, "
+                               "--tls-cert and --tls-key as well");
+  return result;
+}
+
+} // namespace troupe::config

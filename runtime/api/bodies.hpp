@@ -1,0 +1,37 @@
+#pragma once
+
+/// Readers of what is sent to routes other than jobs. Strict: what is unknown
+/// is a problem, and all problems of a body are found.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/api/reading.hpp"
+
+namespace troupe::runtime::api {
+
+/// `{"name", "capacity": {"cpu", "memory", "gpu", ..}, "labels", "version",
+/// "address", "drivers", "protocol"}`.
+[[nodiscard]] node_profile read_profile(reading& x);
+
+/// `{"labels": {"zone": "a", "old": null}, "weight", "overcommit"}`.
+[[nodiscard]] change_node read_node_change(reading& x, std::string node);
+
+/// `{"count": 5}`.
+[[nodiscard]] uint32_t read_scale(reading& x);
+
+/// `{"strategy", "queueOrder"}`.
+[[nodiscard]] change_settings read_settings(reading& x);
+
+/// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.
+[[nodiscard]] node_reports read_reports(reading& x, std::string node);
+
+/// `{"used": {"cpu", "memory", ..}, "tasks": [{"allocation", "cpuSeconds",
+/// "memoryBytes"}]}`, or nothing.
+[[nodiscard]] heartbeat read_heartbeat(reading& x, std::string node);
+
+/// `{"command": ["sh", "-c", "ls"]}`.
+[[nodiscard]] std::vector<std::string> read_command(reading& x);
+
+} // namespace troupe::runtime::api

@@ -1,0 +1,86 @@
+#include "tools/troupe/daemons/bench.hpp"
+
+#include <cstdio>
+#include <iostream>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/placement/bench.hpp"
+
+namespace troupe::tools {
+
+namespace {
+
+constexpr auto usage
+  = "Measures this program on this machine.\n\n"
+    "  troupe bench place     places tasks on nodes, in memory\n"
+    "  troupe bench cluster   runs tasks from submission to exit on simulated\n"
+    "                         nodes, with real actors and the real journal\n\n"
+    "Each has --help.\n";
+
+void print(const runtime::placement::bench_result& x) {
+  std::printf("%-14s %-12s %6u nodes  %9.0f placements/s  (%9.0f per cpu "
+              "second)  one: p50 %6.1f us  p99 %6.1f us  placed %llu  "
+              "refused %llu\n",
+              x.scenario.c_str(), x.strategy.c_str(), x.nodes,
+              x.decisions_per_second, x.decisions_per_cpu_second, x.p50_us,
+              x.p99_us, static_cast<unsigned long long>(x.placed),
+              static_cast<unsigned long long>(x.refused));
+  std::fflush(stdout);
+}
+
+} // namespace
+
+int run_bench_place(int argc, char** argv) {
+  CLI::App app{
+    "Places generated tasks on generated nodes, all nodes scored for "
+    "each, committed one after the other on one core.",
+    "troupe bench place"};
+  runtime::placement::bench_options options;
+  std::string scenario = "mixed";
+  app.add_option("--nodes", options.nodes, "Nodes")->capture_default_str();
+  app.add_option("--tasks", options.tasks, "Tasks")->capture_default_str();
+  app.add_option("--strategy", options.strategy, "Strategy")
+    ->capture_default_str();
+  app.add_option("--seed", options.seed, "Seed")->capture_default_str();
+  app
+    .add_option("--scenario", scenario,
+                "all, or one of mixed singles unique basic nodeAffinity "
+                "affinity antiAffinity spread churn unschedulable")
+    ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return 0;
+  } catch (const CLI::ParseError& x) {
+    std::cerr << "troupe: " << x.what() << '\n';
+    return 2;
+  }
+  auto scenarios = scenario == "all" ? runtime::placement::bench_scenarios()
+                                     : std::vector<std::string>{scenario};
+  for (auto& x : scenarios) {
+    options.scenario = x;
+    auto result = runtime::placement::run_placement_bench(options);
+    if (!result) {
+      std::cerr << "troupe: " << result.error() << '\n';
+      return 2;
+    }
+    print(*result);
+  }
+  return 0;
+}
+
+int run_bench(int argc, char** argv) {
+  std::string_view what{argc > 1 ? argv[1] : ""};
+  if (what == "place")
+    return run_bench_place(argc - 1, argv + 1);
+  if (what == "cluster")
+    return run_bench_cluster(argc - 1, argv + 1);
+  auto helped = what == "--help" || what == "-h";
+  (helped ? std::cout : std::cerr) << usage;
+  return helped ? 0 : 2;
+}
+
+} // namespace troupe::tools

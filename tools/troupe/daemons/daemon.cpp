@@ -1,0 +1,134 @@
+#include "tools/troupe/daemons/daemon.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "runtime/log.hpp"
+
+namespace troupe::tools {
+
+namespace {
+
+namespace log = runtime::log;
+
+std::shared_ptr<runtime::process::spawner> spawner;
+std::atomic<bool> failed{false};
+
+sigset_t ending_signals() {
+  sigset_t result;
+  sigemptyset(&result);
+  for (auto x : {SIGTERM, SIGINT, SIGHUP, SIGQUIT})
+    sigaddset(&result, x);
+  return result;
+}
+
+/// Tells systemd, if it started us. Source: sd_notify(3).
+void notify_systemd(const std::string& text) {
+  auto* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr
+      || std::string_view{path}.size() >= sizeof address.sun_path)
+    return;
+  auto size = std::string_view{path}.copy(address.sun_path,
+                                          sizeof address.sun_path - 1);
+  // An abstract socket begins with a NUL.
+  if (address.sun_path[0] == '@')
+    address.sun_path[0] = '\0';
+  auto fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return;
+  sendto(fd, text.data(), text.size(), MSG_NOSIGNAL,
+         reinterpret_cast<sockaddr*>(&address),
+         static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
+  close(fd);
+}
+
+/// One descriptor for each client and each run.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+int complain(const std::string& what) {
+  std::cerr << "troupe: " << what << '\n';
+  return 2;
+}
+
+} // namespace
+
+void set_spawner(runtime::process::spawner x) {
+  spawner = std::make_shared<runtime::process::spawner>(std::move(x));
+}
+
+std::shared_ptr<runtime::process::spawner> the_spawner() {
+  return spawner;
+}
+
+void fail_daemon(const std::string& why) {
+  log::error("{}", why);
+  failed = true;
+  kill(getpid(), SIGTERM);
+}
+
+int run_daemon(int argc, char** argv, config::daemon which, const char* about,
+               const std::function<expected<running_daemon, std::string>(
+                 const config::daemon_options&)>& start) {
+  // Threads inherit the mask: only this one hears signals.
+  auto signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app{about, std::string{"troupe "} + argv[0]};
+  config::daemon_options options;
+  config::declare(app, which, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return 0;
+  } catch (const CLI::ParseError& x) {
+    return complain(std::string{x.what()} + "; see `troupe " + argv[0]
+                    + " --help`");
+  }
+  if (auto ok = config::read_config_file(app, options); !ok)
+    return complain(ok.error());
+  if (options.data.empty())
+    options.data = config::default_data_dir();
+  std::error_code error;
+  std::filesystem::create_directories(options.data, error);
+  if (error)
+    return complain("cannot make the data directory " + options.data + ": "
+                    + error.message() + ". --data takes another one");
+  if (auto ok = log::start({options.log_level, options.log_format}); !ok)
+    return complain(ok.error());
+  raise_descriptor_limit();
+  auto running = start(options);
+  if (!running) {
+    log::flush();
+    return complain(running.error());
+  }
+  std::cout << "ready " << running->ready << std::endl;
+  notify_systemd("READY=1");
+  auto signal = 0;
+  do
+    sigwait(&signals, &signal);
+  while (signal == SIGHUP);
+  notify_systemd("STOPPING=1");
+  log::info("stopping");
+  running->stop();
+  log::flush();
+  return failed ? 1 : 0;
+}
+
+} // namespace troupe::tools

@@ -1,0 +1,94 @@
+#include <iostream>
+
+#include <caf/all.hpp>
+#include <caf/io/middleman.hpp>
+
+#include "runtime/journal/open.hpp"
+#include "runtime/log.hpp"
+
+#include "tools/troupe/daemons/daemon.hpp"
+
+namespace troupe::tools {
+
+namespace {
+
+/// What a process of `up` holds, in the order in which it is made.
+struct everything {
+  std::unique_ptr<system_config> config;
+  std::unique_ptr<caf::actor_system> system;
+  std::unique_ptr<controller> control;
+  std::vector<std::unique_ptr<node_host>> nodes;
+};
+
+expected<running_daemon, std::string>
+start_up(const config::daemon_options& options) {
+  auto control = config::controller_of(options);
+  if (!control)
+    return make_unexpected(control.error());
+  auto tls = config::tls_of(options);
+  auto journal = runtime::open_journal(config::journal_address(options));
+  if (!journal)
+    return make_unexpected(journal.error().message);
+  auto all = std::make_shared<everything>();
+  auto agents = std::make_shared<agent_directory>();
+  system_options wanted{*tls};
+  wanted.stealing = true;
+  all->config = std::make_unique<system_config>(wanted);
+  all->system = std::make_unique<caf::actor_system>(*all->config);
+  control->node.local_agents = agents;
+  control->on_failure = fail_daemon;
+  auto started = controller::start(*all->system, *control, std::move(*journal));
+  if (!started)
+    return make_unexpected(started.error());
+  all->control = std::move(*started);
+  for (uint32_t i = 0; i < options.nodes; ++i) {
+    auto node = config::node_of(options, config::daemon::up, i);
+    if (!node)
+      return make_unexpected(node.error());
+    node->agents = agents;
+    node->spawner = the_spawner();
+    node->on_failure = fail_daemon;
+    node->join.local_controller
+      = [door = all->control->door()] { return door; };
+    auto host = node_host::start(*all->system, std::move(*node));
+    if (!host)
+      return make_unexpected(host.error());
+    all->nodes.push_back(std::move(*host));
+  }
+  auto http = all->control->http_address();
+  auto listen = options.listen.substr(0, options.listen.rfind(':')) + ':'
+                + std::to_string(all->control->listen_port());
+  std::cerr << "troupe " TROUPE_VERSION ": " << options.nodes
+            << (options.nodes == 1 ? " node" : " nodes") << ", data in "
+            << options.data << "\n\n"
+            << "  submit    troupe run --image nginx:alpine\n"
+            << "            troupe run -- sh -c 'echo hello'\n"
+            << "  look      troupe tasks, troupe why TASK, troupe logs TASK\n"
+            << "  REST      http://" << http << "/v1/cluster\n"
+            << "  join      troupe node --controller " << listen << "\n\n";
+  auto keep = options.keep_tasks;
+  return running_daemon{"http=" + http + " listen=" + listen, [all, keep] {
+                          // The controller first: what ends now is not the
+                          // tasks' doing, and is not to be told as such.
+                          all->control->stop();
+                          for (auto& node : all->nodes) {
+                            if (!keep)
+                              node->end_tasks();
+                            node->stop();
+                          }
+                          all->nodes.clear();
+                          all->control.reset();
+                          all->system.reset();
+                        }};
+}
+
+} // namespace
+
+int run_up(int argc, char** argv) {
+  return run_daemon(argc, argv, config::daemon::up,
+                    "Runs a controller and nodes in one process, with a "
+                    "durable journal.",
+                    start_up);
+}
+
+} // namespace troupe::tools
