@@ -3,11 +3,13 @@
 #include "messages/json.hpp"
 #include "messages/view.hpp"
 
+#include "runtime/api/openapi.hpp"
 #include "runtime/api/problem.hpp"
 #include "runtime/api/render.hpp"
 #include "runtime/api/routes.hpp"
 #include "runtime/base64.hpp"
 #include "runtime/http/exchange.hpp"
+#include "runtime/metrics.hpp"
 
 #include "actors/log_relay.hpp"
 
@@ -188,6 +190,33 @@ void gateway_state::on(http_call call, api::node_reports& x) {
                   "there is no node \"" + node + "\"; register it first",
                   {}}));
       });
+}
+
+void gateway_state::tell_metrics(const http_call& call) {
+  auto nodes_told
+    = [call](const cluster_view& cluster, const query_answer& answer) {
+        std::vector<node_view> nodes;
+        if (answer.view)
+          static_cast<void>(json::read(answer.view->at("items"), nodes));
+        runtime::http::response reply;
+        reply.content_type = runtime::metrics_content_type;
+        reply.body = runtime::metrics_text(cluster, nodes);
+        call.exchange->answer(reply);
+      };
+  self->request(scheduler, options.query_timeout, run_query{get_cluster{}})
+    .then(
+      [this, call, nodes_told](const query_answer& answer) {
+        cluster_view cluster;
+        if (answer.view)
+          static_cast<void>(json::read(*answer.view, cluster));
+        list_nodes all;
+        all.limit = list_limit_max;
+        self->request(scheduler, options.query_timeout, run_query{all})
+          .then([nodes_told,
+                 cluster](const query_answer& x) { nodes_told(cluster, x); },
+                unavailable(call));
+      },
+      unavailable(call));
 }
 
 void gateway_state::on(http_call call, api::page_request& x) {

@@ -39,6 +39,7 @@ struct gateway_state {
   void on(http_call call, runtime::api::node_work_request& x);
   void on(http_call call, runtime::api::node_reports& x);
   void on(http_call call, runtime::api::page_request& x);
+  void tell_metrics(const http_call& call);
   void ask(const http_call& call, query what);
   void join(const http_call& call, runtime::api::command_call x);
 

@@ -101,7 +101,8 @@ void join_state::lose(const std::string& why) {
                                                pause.count()};
   // Once, and then only now and then: a lost controller is no news for ever.
   if (failures == 1 || failures % 32 == 0)
-    log::warn("not joined: {}; trying again", why);
+    log::warn("node {} is not joined: {}; trying again", options.profile.name,
+              why);
   self->delayed_send(self, std::chrono::milliseconds{share(chance)},
                      atom::dial_v);
 }

@@ -31,7 +31,7 @@ struct cluster_options {
   /// Jobs that are over and still remembered; the oldest are forgotten first.
   uint32_t finished_jobs_max = 10'000;
   /// Tasks of such jobs together. The last finished job is always remembered.
-  uint64_t finished_tasks_max = 2'000'000;
+  uint64_t finished_tasks_max = 200'000;
   /// Idempotency keys remembered.
   uint32_t keys_max = 100'000;
   /// Attempts remembered of one task, beside the present one.

@@ -123,6 +123,8 @@ expected<void, std::string> start(everything& all, const options& o) {
   controller_options control;
   control.http.port = 0;
   control.listen = false;
+  // All facts are read again at the end.
+  control.journal.snapshot_after = std::numeric_limits<uint64_t>::max();
   control.node.local_agents = agents;
   auto started = controller::start(*all.system, control, std::move(*journal));
   if (!started)
@@ -249,9 +251,9 @@ int run(const options& o) {
   auto cpu = [](const timeval& x) {
     return static_cast<double>(x.tv_sec) + static_cast<double>(x.tv_usec) / 1e6;
   };
-  all.control->stop();
   for (auto& node : all.nodes)
     node->stop();
+  all.control->stop();
   all.nodes.clear();
   all.control.reset();
   all.system.reset();
