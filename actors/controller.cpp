@@ -111,6 +111,8 @@ controller::start(caf::actor_system& system, controller_options options,
   std::unique_ptr<controller> result{new controller{system}};
   auto h = result->handles_;
   options.node.cluster_id = journal->cluster_id();
+  // Those that answer people have threads of their own: among thousands of nodes
+  // and tasks that are ready to run they would wait for their turn at each step.
   std::vector<child_spec> children;
   children.push_back(
     {"journal", [=](caf::event_based_actor* self) {
@@ -125,10 +127,10 @@ controller::start(caf::actor_system& system, controller_options options,
                       }});
   children.push_back({"scheduler", [=](caf::event_based_actor* self) {
                         return h->keep(&handles::scheduler,
-                                       self->spawn(troupe::scheduler,
-                                                   options.scheduler,
-                                                   h->get(&handles::journal),
-                                                   h->get(&handles::watch)));
+                                       self->spawn<caf::detached>(
+                                         troupe::scheduler, options.scheduler,
+                                         h->get(&handles::journal),
+                                         h->get(&handles::watch)));
                       }});
   for (auto& strategy : runtime::placement::policy_names())
     children.push_back(
@@ -142,13 +144,13 @@ controller::start(caf::actor_system& system, controller_options options,
          &handles::nodes,
          self->spawn(nodes, options.node, h->get(&handles::scheduler)));
      }});
-  children.push_back({"gateway", [=](caf::event_based_actor* self) {
-                        return h->keep(&handles::gateway,
-                                       self->spawn(gateway, options.gateway,
-                                                   h->get(&handles::scheduler),
-                                                   h->get(&handles::nodes),
-                                                   h->get(&handles::watch)));
-                      }});
+  children.push_back(
+    {"gateway", [=](caf::event_based_actor* self) {
+       return h->keep(&handles::gateway,
+                      self->spawn<caf::detached>(
+                        gateway, options.gateway, h->get(&handles::scheduler),
+                        h->get(&handles::nodes), h->get(&handles::watch)));
+     }});
   supervisor_options root{"controller", restart_strategy::rest_for_one};
   result->root_ = system.spawn(supervisor, root, std::move(children));
   result->root_->attach_functor(

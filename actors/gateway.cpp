@@ -17,6 +17,9 @@ namespace troupe {
 
 namespace api = runtime::api;
 
+// People do not wait behind the reports of nodes: whatever a client asks of the
+// scheduler is sent with high priority.
+
 namespace {
 
 /// Asks WATCH for whatever comes after its present version.
@@ -52,8 +55,8 @@ void gateway_state::on(http_call call, api::command_call& x) {
                           {}}));
   ++commands_open;
   self
-    ->request(scheduler, options.command_timeout,
-              run_command{x.what, x.dry_run})
+    ->request<caf::message_priority::high>(scheduler, options.command_timeout,
+                                           run_command{x.what, x.dry_run})
     .then(
       [this, call, x](const command_answer& answer) {
         --commands_open;
@@ -83,7 +86,9 @@ void gateway_state::join(const http_call& call, api::command_call x) {
 }
 
 void gateway_state::ask(const http_call& call, query what) {
-  self->request(scheduler, options.query_timeout, run_query{std::move(what)})
+  self
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{std::move(what)})
     .then(
       [call](const query_answer& x) {
         call.exchange->answer(x.refused ? api::render(*x.refused)
@@ -132,7 +137,9 @@ void gateway_state::on(http_call call, api::exec_request& x) {
         },
         unavailable(call));
   };
-  self->request(scheduler, options.query_timeout, run_query{get_task{x.task}})
+  self
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{get_task{x.task}})
     .then(run, unavailable(call));
 }
 
@@ -145,8 +152,8 @@ void gateway_state::on(http_call call, api::event_request& x) {
 
 void gateway_state::on(http_call call, api::heartbeat_request& x) {
   self
-    ->request(scheduler, options.query_timeout,
-              run_query{get_node{x.beat.node}})
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{get_node{x.beat.node}})
     .then(
       [this, call, beat = x.beat,
        rehearse = x.dry_run](const query_answer& answer) {
@@ -203,7 +210,9 @@ void gateway_state::tell_metrics(const http_call& call) {
         reply.body = runtime::metrics_text(cluster, nodes);
         call.exchange->answer(reply);
       };
-  self->request(scheduler, options.query_timeout, run_query{get_cluster{}})
+  self
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{get_cluster{}})
     .then(
       [this, call, nodes_told](const query_answer& answer) {
         cluster_view cluster;
@@ -211,7 +220,9 @@ void gateway_state::tell_metrics(const http_call& call) {
           static_cast<void>(json::read(*answer.view, cluster));
         list_nodes all;
         all.limit = list_limit_max;
-        self->request(scheduler, options.query_timeout, run_query{all})
+        self
+          ->request<caf::message_priority::high>(
+            scheduler, options.query_timeout, run_query{all})
           .then([nodes_told,
                  cluster](const query_answer& x) { nodes_told(cluster, x); },
                 unavailable(call));
@@ -224,7 +235,9 @@ void gateway_state::on(http_call call, api::page_request& x) {
   case api::page::health:
     return call.exchange->answer(api::render(json::object{{"status", "ok"}}));
   case api::page::ready:
-    self->request(scheduler, options.query_timeout, run_query{get_cluster{}})
+    self
+      ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                             run_query{get_cluster{}})
       .then(
         [call](const query_answer&) {
           call.exchange->answer(api::render(json::object{{"status", "ready"}}));

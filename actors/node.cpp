@@ -186,8 +186,10 @@ node_actor::behavior_type node_actor_state::make_behavior() {
       if (x.reports.empty())
         return;
       auto last = x.reports.back().sequence;
+      // The scheduler answers or takes this actor with it: a timeout would only
+      // cost a timer for each batch.
       self
-        ->request(scheduler, command_timeout,
+        ->request(scheduler, caf::infinite,
                   run_command{take_reports{node, std::move(x.reports)}})
         .then(
           [this, last, mine = connection](const command_answer& y) {

@@ -59,6 +59,9 @@ void scheduler_state::turn() {
   append();
 }
 
+// Answers of the journal and of policies come with the priority of the question:
+// they do not wait behind the reports of nodes.
+
 void scheduler_state::append() {
   if (appending || waiting.empty())
     return;
@@ -69,8 +72,9 @@ void scheduler_state::append() {
   auto last = batch->back().version;
   // The journal may be slow, but it answers or dies: its end is this actor's.
   self
-    ->request(journal, caf::infinite,
-              append_events{expected_version, event_batch{batch}})
+    ->request<caf::message_priority::high>(
+      journal, caf::infinite,
+      append_events{expected_version, event_batch{batch}})
     .then(
       [this, batch, last](const appended& x) {
         appending = false;
@@ -105,8 +109,9 @@ void scheduler_state::propose() {
   auto snapshot
     = std::make_shared<const runtime::placement::table>(core->table());
   self
-    ->request(policies.at(batch->policy), options.policy_timeout,
-              propose_places{std::move(snapshot), std::move(asks)})
+    ->request<caf::message_priority::high>(
+      policies.at(batch->policy), options.policy_timeout,
+      propose_places{std::move(snapshot), std::move(asks)})
     .then(
       [this](const proposed_places& x) {
         core->commit(*x.places, now());

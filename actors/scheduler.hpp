@@ -23,7 +23,7 @@ struct scheduler_options {
   /// Names this process in `leaderElected`.
   std::string leader = "controller";
   /// Tasks in one proposal: few enough that a proposal takes milliseconds.
-  uint32_t batch_tasks_max = 4'096;
+  uint32_t batch_tasks_max = 1'024;
   /// How long a policy may think.
   std::chrono::milliseconds policy_timeout{10'000};
   /// Pause before a journal that was in trouble is tried again.

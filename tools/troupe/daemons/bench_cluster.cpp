@@ -47,6 +47,8 @@ struct options {
   uint32_t singles = 2'000;
   uint32_t singles_per_second = 100;
   uint32_t arrays_at_once = 4;
+  /// Tasks that were submitted and have not ended: more wait to be submitted.
+  uint64_t backlog = 30'000;
   std::string duration = "100ms";
   std::string data;
 };
@@ -201,14 +203,18 @@ int run(const options& o) {
   begin = clock::now();
   std::atomic<uint64_t> next{0};
   std::atomic<uint64_t> refused{0};
+  std::atomic<uint64_t> done{0};
   auto arrays = (o.tasks - std::min<uint64_t>(o.singles, o.tasks)) / o.array;
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < o.arrays_at_once; ++i)
     threads.emplace_back([&] {
       submitter client{address};
-      for (auto k = next++; k < arrays; k = next++)
+      for (auto k = next++; k < arrays; k = next++) {
+        while (k * o.array > done + o.backlog)
+          std::this_thread::sleep_for(std::chrono::milliseconds{2});
         if (client.submit(job(o, fmt::format("array-{}", k), o.array, k)) < 0)
           ++refused;
+      }
     });
   std::mutex mutex;
   std::vector<double> answers;
@@ -227,10 +233,9 @@ int run(const options& o) {
     }
   });
   auto wanted = arrays * o.array + o.singles;
-  uint64_t done = 0;
   auto busy = 0.0;
   while (done < wanted && seconds_since(begin) < 600) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{250});
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
     auto tasks = look(all).tasks;
     done = tasks["succeeded"];
     auto elapsed = seconds_since(begin);
@@ -238,9 +243,9 @@ int run(const options& o) {
     if (done < arrays * o.array)
       busy = elapsed;
     std::printf("\r%9llu of %llu tasks, %.0f/s ",
-                static_cast<unsigned long long>(done),
+                static_cast<unsigned long long>(done.load()),
                 static_cast<unsigned long long>(wanted),
-                static_cast<double>(done) / elapsed);
+                static_cast<double>(done.load()) / elapsed);
     std::fflush(stdout);
   }
   for (auto& x : threads)
@@ -270,13 +275,13 @@ int run(const options& o) {
     "peak memory           %.0f MB\n"
     "journal               %.0f bytes a task\n"
     "cpu                   %.1f s user, %.1f s system\n",
-    static_cast<unsigned long long>(done),
+    static_cast<unsigned long long>(done.load()),
     static_cast<unsigned long long>(refused.load()),
     static_cast<double>(arrays * o.array) / busy, percentile(answers, 0.5),
     percentile(answers, 0.99), percentile(starts, 0.5),
     percentile(starts, 0.99), static_cast<double>(usage.ru_maxrss) / 1'024,
     static_cast<double>(bytes)
-      / static_cast<double>(std::max<uint64_t>(done, 1)),
+      / static_cast<double>(std::max<uint64_t>(done.load(), 1)),
     cpu(usage.ru_utime), cpu(usage.ru_stime));
   return done == wanted ? 0 : 1;
 }
@@ -298,6 +303,10 @@ int run_bench_cluster(int argc, char** argv) {
     .add_option("--singles-per-second", o.singles_per_second,
                 "At which rate they are")
     ->check(CLI::PositiveNumber)
+    ->capture_default_str();
+  app
+    .add_option("--backlog", o.backlog,
+                "Submitted tasks that have not ended; more wait")
     ->capture_default_str();
   app.add_option("--duration", o.duration, "How long a task takes")
     ->capture_default_str();
