@@ -27,8 +27,8 @@ def connect(address):
 
 
 def _send(address, *pieces):
-    """Sends `pieces`, each on a connection of its own. That the other side hangs
-    up on us is what we want."""
+    """Sends `pieces`, each on a connection of its own. That the other side
+    hangs up on us is what we want."""
     for piece in pieces:
         with contextlib.suppress(OSError), connect(address) as peer:
             peer.sendall(piece)

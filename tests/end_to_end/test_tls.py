@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import ssl
 import unittest
 
 import attacks
@@ -180,14 +181,40 @@ class MutualTls(TlsTest):
         self.assertLess(resident_bytes(self.control.pid), before + room)
 
     def test_certificates_are_replaced_while_it_runs(self):
+        rogue = Authority(self.folder, "rogue")
+        known = certificate_of(self.control.listen)
         fresh = self.authority.issue("of-fresh")
-        for old, new in ((self.of_controller.key, fresh.key),
-                         (self.of_controller.certificate,
-                          fresh.certificate)):
-            os.replace(new, old)
+        # One after the other, and somebody comes between.
+        os.replace(fresh.key, self.of_controller.key)
+        self.assertEqual(certificate_of(self.control.listen), known)
+        self.run_a_job("between")
+        os.replace(fresh.certificate, self.of_controller.certificate)
+        self.assertNotEqual(certificate_of(self.control.listen), known)
         self.node(self.control, "second", *self.of_node.flags())
         self.wait_for_nodes(2)
+        # An authority that is replaced no longer vouches for anybody.
+        os.replace(rogue.certificate, self.authority.certificate)
+        self.outsider("third", *self.of_node.flags())
         self.run_a_job("renewed")
+
+    def test_certificates_that_vanish_end_nothing(self):
+        for file in (self.of_controller.certificate, self.of_controller.key,
+                     self.authority.certificate):
+            file.rename(f"{file}.away")
+            self.assertEqual(attacks.stranger_in_tls(self.control.listen), b"")
+            self.check_only_the_healthy_node_is_there()
+        self.assertIn(str(self.of_controller.key), self.control.log_text())
+        for file in (self.of_controller.certificate, self.of_controller.key,
+                     self.authority.certificate):
+            os.rename(f"{file}.away", file)
+        self.node(self.control, "second", *self.of_node.flags())
+        self.wait_for_nodes(2)
+
+
+def certificate_of(address):
+    """The certificate that a server shows."""
+    host, port = address.rsplit(":", 1)
+    return ssl.get_server_certificate((host, int(port)), timeout=30)
 
 
 if __name__ == "__main__":
