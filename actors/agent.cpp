@@ -29,7 +29,11 @@ void agent_state::adopt_all() {
   if (!store)
     return;
   std::vector<std::string> damaged;
+  // All drivers, also those of whose runs nothing is stored: what they find then
+  // is nobody's, and is to be tidied up.
   std::map<driver_kind, std::vector<runtime::agent_store::entry>> by_driver;
+  for (auto& [kind, driver] : options.drivers)
+    by_driver[kind];
   for (auto& x : store->load(damaged)) {
     core.adopt(x.item, report_of(x.item, x.started ? task_state::running
                                                    : task_state::starting));
@@ -57,23 +61,30 @@ void agent_state::adopt_from(driver_kind kind,
   }
   self->request(driver->second, options.adopt_timeout, adopt_runs{})
     .then(
-      [this, entries](const adopted_runs& x) {
+      [this, kind, entries](const adopted_runs& x) {
         std::set<allocation_id> found;
         for (auto& run : x.runs)
           found.insert(run.allocation);
         for (auto& y : entries) {
+          auto here = found.contains(y.item.allocation);
           // A driver that cannot tell now has it, until it says otherwise.
-          auto here = found.contains(y.item.allocation)
-                      || (!x.error.empty() && y.started);
-          if (here || !y.started) {
-            start(y.item, here);
-          } else {
-            auto gone = report_of(y.item, task_state::lost);
-            gone.why = reason::node_lost;
-            gone.message = "it was gone when troupe came back on its node";
-            core.note(std::move(gone));
+          if (here || !x.error.empty()) {
+            start(y.item, here || y.started);
+            continue;
           }
+          // What never began may be running elsewhere by now: whether it is
+          // still wanted is for the controller to say.
+          auto gone = report_of(y.item, task_state::lost);
+          gone.why = reason::node_lost;
+          gone.message
+            = y.started ? "it was gone when troupe came back on its node"
+                        : "troupe ended on its node before it could be started";
+          core.note(std::move(gone));
+          tasks[y.item.allocation].driver = kind;
         }
+        for (auto& y : entries)
+          found.erase(y.item.allocation);
+        end_strays(kind, x.runs, found);
         adopted();
       },
       [this, entries](const caf::error& x) {
@@ -83,6 +94,31 @@ void agent_state::adopt_from(driver_kind kind,
           start(y.item, y.started);
         adopted();
       });
+}
+
+/// Ends what runs here and was never accepted, or was given up when this machine
+/// was told to end everything. What has ended is kept for its output.
+void agent_state::end_strays(driver_kind kind,
+                             const std::vector<run_event>& runs,
+                             const std::set<allocation_id>& strays) {
+  for (auto& x : runs) {
+    if (!strays.contains(x.allocation))
+      continue;
+    if (x.phase == run_phase::ended)
+      forget_run_of(kind, x.allocation);
+    else
+      self->send(options.drivers.at(kind), stop_run{x.allocation});
+  }
+}
+
+/// Lets the driver remove what is left of a run, some time later: until then its
+/// output can be read.
+void agent_state::forget_run_of(driver_kind kind, allocation_id allocation) {
+  self->send(options.drivers.at(kind), forget_run{allocation});
+  ended[allocation] = kind;
+  // The oldest have the smallest numbers.
+  if (ended.size() > options.ended_known_max)
+    ended.erase(ended.begin());
 }
 
 void agent_state::adopted() {
@@ -111,11 +147,12 @@ void agent_state::take(const work_batch& x) {
     start(item, false);
   }
   for (auto allocation : steps.stop)
-    if (auto at = tasks.find(allocation); at != tasks.end())
+    if (auto at = tasks.find(allocation); at != tasks.end() && at->second.actor)
       self->send(at->second.actor, stop_run{allocation});
   for (auto allocation : steps.forget) {
-    if (auto driver = driver_of(allocation))
-      self->send(driver, forget_run{allocation});
+    if (auto task = tasks.find(allocation);
+        task != tasks.end() && options.drivers.contains(task->second.driver))
+      forget_run_of(task->second.driver, allocation);
     tasks.erase(allocation);
     if (store)
       store->forget(allocation);
@@ -195,7 +232,8 @@ void agent_state::note(task_report x) {
 void agent_state::end_all() {
   ending = true;
   for (auto& [allocation, task] : tasks) {
-    self->send(task.actor, stop_run{allocation});
+    if (task.actor)
+      self->send(task.actor, stop_run{allocation});
     if (store)
       store->forget(allocation);
   }
@@ -282,10 +320,13 @@ agent_actor::behavior_type agent_state::make_behavior() {
     [this](const read_log& x) -> caf::result<log_chunk> {
       if (auto driver = driver_of(x.allocation))
         return self->delegate(driver, x);
-      // Ended and acknowledged: whichever driver still has its output.
-      for (auto& [kind, driver] : options.drivers)
-        if (kind == driver_kind::process)
-          return self->delegate(driver, x);
+      // Ended and acknowledged. Runs of processes can be read by their number,
+      // also those of an earlier life.
+      auto past = ended.find(x.allocation);
+      auto kind = past == ended.end() ? driver_kind::process : past->second;
+      if (auto driver = options.drivers.find(kind);
+          driver != options.drivers.end())
+        return self->delegate(driver->second, x);
       return log_chunk{"its output is not here any more"};
     },
     [this](const exec_command& x) -> caf::result<exec_result> {

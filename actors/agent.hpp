@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct agent_options {
   /// How long a driver may take to list what it finds at the start.
   std::chrono::milliseconds adopt_timeout{10'000};
   std::chrono::milliseconds measure_timeout{2'000};
+  /// Ended runs whose driver is remembered, for whoever reads their output. More
+  /// than any driver keeps.
+  size_t ended_known_max = 1'000;
   /// Times that the actor of one task is started again after a failure.
   uint32_t task_restarts_max = 3;
 };
@@ -40,10 +44,13 @@ struct agent_state {
   // -- beginning: what earlier lives of the process left
   void adopt_all();
   void adopt_from(driver_kind kind, std::vector<runtime::agent_store::entry>);
+  void end_strays(driver_kind kind, const std::vector<run_event>& runs,
+                  const std::set<allocation_id>& strays);
   void adopted();
 
   void take(const work_batch& x);
   void start(const work_item& item, bool adopted);
+  void forget_run_of(driver_kind kind, allocation_id allocation);
   void note(task_report x);
   void flush();
   void end_all();
@@ -72,6 +79,8 @@ struct agent_state {
     uint32_t restarts = 0;
   };
   std::map<allocation_id, running_task> tasks;
+  /// The drivers of runs that have ended and are acknowledged.
+  std::map<allocation_id, driver_kind> ended;
   std::map<caf::actor_addr, allocation_id> allocation_of;
 };
 

@@ -35,6 +35,19 @@ auto unavailable(const http_call& call) {
   };
 }
 
+/// Tells a worker that speaks HTTP why it is not heard.
+auto no_such_node(const http_call& call, const std::string& node) {
+  return [call, node](const caf::error& x) {
+    // Anything else is no reason to register again.
+    if (x != caf::sec::invalid_argument)
+      return unavailable(call)(x);
+    call.exchange->answer(api::render(
+      refusal{refusal_kind::not_found,
+              "there is no node \"" + node + "\"; register it first",
+              {}}));
+  };
+}
+
 } // namespace
 
 void gateway_state::serve(http_call call) {
@@ -174,12 +187,7 @@ void gateway_state::on(http_call call, api::node_work_request& x) {
         call.exchange->answer(api::render(
           json::object{{"items", json::write(y.items, json::detail::full)}}));
       },
-      [call, node = x.node](const caf::error&) {
-        call.exchange->answer(api::render(
-          refusal{refusal_kind::not_found,
-                  "there is no node \"" + node + "\"; register it first",
-                  {}}));
-      });
+      no_such_node(call, x.node));
 }
 
 void gateway_state::on(http_call call, api::node_reports& x) {
@@ -191,12 +199,7 @@ void gateway_state::on(http_call call, api::node_reports& x) {
         call.exchange->answer(
           api::render(json::object{{"acknowledged", y.sequence}}));
       },
-      [call, node = x.what.node](const caf::error&) {
-        call.exchange->answer(api::render(
-          refusal{refusal_kind::not_found,
-                  "there is no node \"" + node + "\"; register it first",
-                  {}}));
-      });
+      no_such_node(call, x.what.node));
 }
 
 void gateway_state::tell_metrics(const http_call& call) {

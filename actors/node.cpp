@@ -46,6 +46,8 @@ void node_actor_state::disconnect() {
     session = nullptr;
   }
   work.clear();
+  polled = listing::unknown;
+  listed.clear();
 }
 
 /// Ends, since the node was removed: the machine joins anew when it notices.
@@ -147,7 +149,41 @@ void node_actor_state::send_work() {
     self->send(session, work_batch{std::move(items)});
 }
 
+/// Sees to it that work which an earlier life of this actor has offered in vain
+/// is offered again.
+void node_actor_state::list_for_polls() {
+  if (session || polled != listing::unknown)
+    return;
+  polled = listing::asked;
+  self->request(scheduler, command_timeout, list_work{node})
+    .then(
+      [this, mine = connection](work_batch& x) {
+        if (session || mine != connection)
+          return;
+        // Numbers that no earlier life has given: what a worker acknowledges may
+        // come from one. In JSON they end at 2^53.
+        using std::chrono::microseconds;
+        auto now = self->clock().now().time_since_epoch();
+        work.clear(static_cast<uint64_t>(
+          std::chrono::duration_cast<microseconds>(now).count()));
+        for (auto& item : x.items) {
+          if (item.kind == work_kind::start)
+            listed.insert(item.allocation);
+          work.push(std::move(item));
+        }
+        polled = listing::known;
+        answer_polls();
+      },
+      [this, mine = connection](const caf::error& x) {
+        log::error("node {}: {}", node, self->system().render(x));
+        if (mine == connection)
+          polled = listing::unknown;
+      });
+}
+
 void node_actor_state::answer_polls() {
+  if (polled == listing::asked)
+    return;
   auto now = self->clock().now();
   auto open = work.open(options.batch_items_max);
   std::erase_if(polls, [&](poll& x) {
@@ -204,12 +240,15 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     },
     [this](assigned_work& x) {
       for (auto& item : x.items)
-        work.push(std::move(item));
+        // Assigned only once.
+        if (item.kind != work_kind::start || listed.erase(item.allocation) == 0)
+          work.push(std::move(item));
       send_work();
     },
     [this](const poll_work& x) -> caf::result<work_batch> {
       auto promise = self->make_response_promise<work_batch>();
       polls.push_back({self->clock().now() + x.patience, promise});
+      list_for_polls();
       answer_polls();
       return promise;
     },

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -51,6 +52,7 @@ struct node_actor_state {
   void disconnect();
   void leave(const refusal& why);
   void send_work();
+  void list_for_polls();
   void answer_polls();
   void report(std::optional<troupe::node_state> change);
 
@@ -68,6 +70,11 @@ struct node_actor_state {
     caf::typed_response_promise<work_batch> promise;
   };
   std::vector<poll> polls;
+  /// Whether `work` holds all that is open for a worker that polls. A new life of
+  /// this actor has to ask the scheduler first.
+  enum class listing { unknown, asked, known } polled = listing::unknown;
+  /// Starts of that list, which may be on their way here a second time.
+  std::set<allocation_id> listed;
 };
 
 /// NODE for the machine `name`. What it hears goes to `scheduler`.

@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "actors/certificates.hpp"
+
 namespace caf::detail {
 
 unsigned get_process_id() {
@@ -23,19 +25,72 @@ unsigned get_process_id() {
 
 } // namespace caf::detail
 
-extern "C" int SSL_get_error(const SSL* ssl, int result) {
-  using function = int (*)(const SSL*, int);
-  static auto real
-    = reinterpret_cast<function>(dlsym(RTLD_NEXT, "SSL_get_error"));
-  auto error = real(ssl, result);
-  Dl_info caller;
-  // Other libraries, such as libcurl, read the queue themselves.
-  if (dladdr(__builtin_return_address(0), &caller) != 0
-      && caller.dli_fname != nullptr
-      && std::strstr(caller.dli_fname, "libcaf_openssl") != nullptr)
+namespace {
+
+/// Other libraries, such as libcurl, are to get what they ask for.
+bool is_caf(void* caller) {
+  Dl_info found;
+  return dladdr(caller, &found) != 0 && found.dli_fname != nullptr
+         && std::strstr(found.dli_fname, "libcaf_openssl") != nullptr;
+}
+
+/// The function of this name that was there before ours.
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+/// What CAF is given for the connection that this thread prepares: certificate,
+/// key and authority, in this order, must be of one mind.
+thread_local troupe::tls_context given;
+
+} // namespace
+
+extern "C" {
+
+int SSL_get_error(const SSL* ssl, int result) {
+  static auto next = real<int(const SSL*, int)>("SSL_get_error");
+  auto error = next(ssl, result);
+  if (is_caf(__builtin_return_address(0)))
     ERR_clear_error();
   return error;
 }
+
+int SSL_CTX_use_certificate_chain_file(SSL_CTX* to, const char* file) {
+  static auto next
+    = real<int(SSL_CTX*, const char*)>("SSL_CTX_use_certificate_chain_file");
+  given = is_caf(__builtin_return_address(0)) ? troupe::kept_certificates(file)
+                                              : nullptr;
+  if (!given)
+    return next(to, file);
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(given.get(), &chain);
+  return SSL_CTX_use_cert_and_key(to, SSL_CTX_get0_certificate(given.get()),
+                                  SSL_CTX_get0_privatekey(given.get()), chain,
+                                  1);
+}
+
+int SSL_CTX_use_PrivateKey_file(SSL_CTX* to, const char* file, int type) {
+  static auto next
+    = real<int(SSL_CTX*, const char*, int)>("SSL_CTX_use_PrivateKey_file");
+  // It came with the certificate.
+  if (given && is_caf(__builtin_return_address(0)))
+    return 1;
+  return next(to, file, type);
+}
+
+int SSL_CTX_load_verify_locations(SSL_CTX* to, const char* file,
+                                  const char* folder) {
+  static auto next = real<int(SSL_CTX*, const char*, const char*)>(
+    "SSL_CTX_load_verify_locations");
+  if (!given || !is_caf(__builtin_return_address(0)))
+    return next(to, file, folder);
+  SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(given.get()));
+  given = nullptr;
+  return 1;
+}
+
+} // extern "C"
 
 namespace troupe {
 

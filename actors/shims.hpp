@@ -2,8 +2,8 @@
 
 namespace troupe {
 
-/// Pulls two corrections of Debian's CAF 0.17.6 into the program. Both replace a
-/// function that CAF calls through the dynamic linker, and must therefore be
+/// Pulls corrections of Debian's CAF 0.17.6 into the program. They replace
+/// functions that CAF calls through the dynamic linker, and must therefore be
 /// linked into every executable that runs an actor system.
 ///
 /// - CAF names a process by its machine and process id, so a restarted container
@@ -12,6 +12,9 @@ namespace troupe {
 /// - CAF leaves errors of a failed TLS handshake in OpenSSL's queue, where the
 ///   next healthy connection of the thread finds them and is closed. Here the
 ///   queue is emptied after CAF has looked.
+/// - CAF reads certificate, key and authority from their files for every
+///   connection, also of strangers, and ends the process when one cannot be read.
+///   Here it gets those of `kept_certificates`.
 void link_shims();
 
 } // namespace troupe

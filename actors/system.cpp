@@ -2,7 +2,6 @@
 
 #include <caf/io/middleman.hpp>
 #include <caf/openssl/manager.hpp>
-#include <openssl/ssl.h>
 
 #include "messages/interfaces.hpp"
 
@@ -11,46 +10,12 @@
 
 namespace troupe {
 
-namespace {
-
-using context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-
-unexpected<std::string>
-useless(const std::string& what, const std::string& file) {
-  return make_unexpected("TLS: " + what + " in " + file
-                         + ": it must be there, readable and PEM");
-}
-
-} // namespace
-
-expected<void, std::string> check(const tls_files& x) {
-  if (x.ca.empty() && x.certificate.empty() && x.key.empty())
-    return {};
-  if (!x.complete())
-    return make_unexpected("TLS needs --tls-ca, --tls-cert and --tls-key, all "
-                           "three");
-  context tls{SSL_CTX_new(TLS_method()), &SSL_CTX_free};
-  if (SSL_CTX_load_verify_locations(tls.get(), x.ca.c_str(), nullptr) != 1)
-    return useless("no certificate of an authority", x.ca);
-  if (SSL_CTX_use_certificate_file(tls.get(), x.certificate.c_str(),
-                                   SSL_FILETYPE_PEM)
-      != 1)
-    return useless("no certificate", x.certificate);
-  if (SSL_CTX_use_PrivateKey_file(tls.get(), x.key.c_str(), SSL_FILETYPE_PEM)
-      != 1)
-    return useless("no private key", x.key);
-  if (SSL_CTX_check_private_key(tls.get()) != 1)
-    return make_unexpected("TLS: the key " + x.key
-                           + " does not belong to the certificate "
-                           + x.certificate);
-  return {};
-}
-
 system_config::system_config(const system_options& options) {
   link_shims();
   load<caf::io::middleman>();
   if (options.tls.complete()) {
     load<caf::openssl::manager>();
+    keep_certificates(options.tls);
     openssl_cafile = options.tls.ca;
     openssl_certificate = options.tls.certificate;
     openssl_key = options.tls.key;

@@ -8,23 +8,11 @@
 
 #include "messages/expected.hpp"
 
+#include "actors/certificates.hpp"
+
 namespace troupe {
 
 class agent_directory;
-
-/// Files of mutual TLS, as PEM. All or none.
-struct tls_files {
-  std::string ca;
-  std::string certificate;
-  std::string key;
-  [[nodiscard]] bool complete() const {
-    return !ca.empty() && !certificate.empty() && !key.empty();
-  }
-};
-
-/// Checks that TLS can begin with `x`: CAF would end the process with the first
-/// connection otherwise. Errors: a sentence that names the file.
-[[nodiscard]] expected<void, std::string> check(const tls_files& x);
 
 struct system_options {
   tls_files tls;

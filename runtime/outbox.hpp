@@ -65,10 +65,11 @@ public:
       x.sequence = ++last_;
   }
 
-  void clear() {
+  /// Forgets everything. @param last  the next item's number is one more.
+  void clear(uint64_t last = 0) {
     items_.clear();
     sent_ = 0;
-    last_ = 0;
+    last_ = last;
   }
 
   [[nodiscard]] size_t size() const { return items_.size(); }

@@ -13,13 +13,27 @@ namespace docker = runtime::docker;
 namespace log = runtime::log;
 
 /// Output on its way from the engine's thread to whoever reads it.
-struct docker_driver_state::reader {
+struct docker_driver_state::output {
   std::mutex mutex;
   std::string bytes;
   bool ended = false;
   std::string error;
-  uint64_t stream = 0;
-  std::chrono::steady_clock::time_point last_read;
+
+  /// Nothing if nothing has come, and something may come.
+  [[nodiscard]] std::optional<log_chunk> take(size_t bytes_max) {
+    std::lock_guard guard{mutex};
+    if (bytes.empty() && !ended)
+      return std::nullopt;
+    auto size = std::min(bytes_max, bytes.size());
+    log_chunk result;
+    result.bytes = runtime::to_base64(std::string_view{bytes}.substr(0, size));
+    bytes.erase(0, size);
+    if (bytes.empty() && ended) {
+      result.ended = true;
+      result.error = error;
+    }
+    return result;
+  }
 };
 
 namespace {
@@ -159,6 +173,43 @@ docker_exec(docker_exec_actor::stateful_pointer<docker_exec_state> self,
   };
 }
 
+struct docker_read_state {
+  static inline const char* name = "read";
+  caf::typed_response_promise<log_chunk> promise;
+  size_t bytes_max = 0;
+};
+
+using docker_read_actor
+  = caf::typed_actor<caf::replies_to<read_log>::with<log_chunk>,
+                     // INTERNAL: looks again.
+                     caf::reacts_to<atom::tick>>;
+
+/// Waits until there is output, its end, or no patience left: an empty answer says
+/// that there is none now.
+docker_read_actor::behavior_type
+docker_read(docker_read_actor::stateful_pointer<docker_read_state> self,
+            std::shared_ptr<docker_driver_state::output> from,
+            std::chrono::steady_clock::time_point until) {
+  constexpr auto look_interval = std::chrono::milliseconds{20};
+  return {
+    [self](const read_log& x) -> caf::result<log_chunk> {
+      self->state.bytes_max = x.bytes_max;
+      self->state.promise = self->make_response_promise<log_chunk>();
+      self->send(self, atom::tick_v);
+      return self->state.promise;
+    },
+    [self, from, until](atom::tick) {
+      auto chunk = from->take(self->state.bytes_max);
+      if (!chunk && self->clock().now() < until) {
+        self->delayed_send(self, look_interval, atom::tick_v);
+        return;
+      }
+      self->state.promise.deliver(chunk.value_or(log_chunk{}));
+      self->quit();
+    },
+  };
+}
+
 struct docker_adopt_state {
   static inline const char* name = "adopt";
   caf::typed_response_promise<adopted_runs> promise;
@@ -284,7 +335,8 @@ void docker_driver_state::start(const work_item& item) {
 void docker_driver_state::forget(allocation_id run) {
   listeners.forget(run);
   items.erase(run);
-  ended.push_back(run);
+  if (std::find(ended.begin(), ended.end(), run) == ended.end())
+    ended.push_back(run);
   while (ended.size() > options.ended_kept_max) {
     engine->remove(ended.front(), [](expected<void, docker::failure> x) {
       if (!x)
@@ -294,56 +346,66 @@ void docker_driver_state::forget(allocation_id run) {
   }
 }
 
+/// Opens a stream from the beginning, or from the tail, that follows.
+void docker_driver_state::open_log(reader& mine, const read_log& x) {
+  mine.output = std::make_shared<output>();
+  docker::log_query query;
+  query.out = x.stream != "stderr";
+  query.err = !query.out;
+  query.follow = true;
+  if (x.tail_lines >= 0)
+    query.tail = static_cast<uint32_t>(x.tail_lines);
+  mine.stream = engine->logs(
+    x.allocation, query,
+    [to = mine.output, limit = options.reader_bytes_max](auto,
+                                                         std::string_view y) {
+      std::lock_guard guard{to->mutex};
+      if (to->bytes.size() + y.size() <= limit)
+        to->bytes += y;
+      else if (to->error.empty())
+        to->error = "you read too slowly: output was left out";
+    },
+    [to = mine.output](expected<void, docker::failure> end) {
+      std::lock_guard guard{to->mutex};
+      to->ended = true;
+      if (!end)
+        to->error = end.error().text;
+    });
+}
+
 caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
   auto now = self->clock().now();
+  auto close = [this](const reader& y) { engine->cancel(y.stream); };
   std::erase_if(readers, [&](auto& y) {
-    if (now - y.second->last_read < options.reader_idle)
+    if (now - y.second.last_read < options.reader_idle)
       return false;
-    engine->cancel(y.second->stream);
+    close(y.second);
     return true;
   });
-  auto& mine = readers[x.reader];
-  if (!mine) {
-    if (readers.size() > options.readers_max) {
-      readers.erase(x.reader);
+  auto is_new = !readers.contains(x.reader);
+  if (is_new) {
+    if (!make_room(readers, options.readers_max, now, close))
       return log_chunk{
-        "too many people read logs on this node; try again later"};
-    }
-    mine = std::make_shared<reader>();
-    docker::log_query query;
-    query.out = x.stream != "stderr";
-    query.err = !query.out;
-    query.follow = true;
-    if (x.tail_lines >= 0)
-      query.tail = static_cast<uint32_t>(x.tail_lines);
-    mine->stream = engine->logs(
-      x.allocation, query,
-      [to = mine, limit = options.reader_bytes_max](auto, std::string_view y) {
-        std::lock_guard guard{to->mutex};
-        if (to->bytes.size() + y.size() <= limit)
-          to->bytes += y;
-        else if (to->error.empty())
-          to->error = "you read too slowly: output was left out";
-      },
-      [to = mine](expected<void, docker::failure> end) {
-        std::lock_guard guard{to->mutex};
-        to->ended = true;
-        if (!end)
-          to->error = end.error().text;
-      });
+        "too many people read logs on this node; try again later", {}};
+    open_log(readers[x.reader], x);
   }
-  mine->last_read = now;
-  std::lock_guard guard{mine->mutex};
-  auto size = std::min<size_t>(x.bytes_max, mine->bytes.size());
-  log_chunk result;
-  result.bytes
-    = runtime::to_base64(std::string_view{mine->bytes}.substr(0, size));
-  mine->bytes.erase(0, size);
-  if (mine->bytes.empty() && mine->ended) {
-    result.ended = true;
-    result.error = mine->error;
+  auto& mine = readers[x.reader];
+  mine.last_read = now;
+  auto from = mine.output;
+  if (auto chunk = from->take(x.bytes_max)) {
+    if (chunk->ended)
+      readers.erase(x.reader);
+    return std::move(*chunk);
   }
-  return result;
+  // The engine sends what there is as soon as it can. What runs may have written
+  // nothing, and what has ended has an end that is worth waiting for.
+  auto has_ended
+    = listeners.has_ended(x.allocation)
+      || std::find(ended.begin(), ended.end(), x.allocation) != ended.end();
+  auto patience = has_ended ? options.ended_patience
+                  : is_new  ? options.first_patience
+                            : options.next_patience;
+  return self->delegate(self->spawn(docker_read, from, now + patience), x);
 }
 
 driver_actor::behavior_type docker_driver_state::make_behavior() {

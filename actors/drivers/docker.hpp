@@ -15,6 +15,7 @@
 #include "actors/census.hpp"
 #include "actors/clock.hpp"
 #include "actors/drivers/listeners.hpp"
+#include "actors/drivers/readers.hpp"
 
 namespace troupe {
 
@@ -29,6 +30,11 @@ struct docker_driver_options {
   size_t reader_bytes_max = 4 << 20;
   std::chrono::milliseconds reader_idle{60'000};
   size_t readers_max = 64;
+  /// How long the engine may take to send output: the first, more of it, and the
+  /// rest of what has ended.
+  std::chrono::milliseconds first_patience{1'000};
+  std::chrono::milliseconds next_patience{200};
+  std::chrono::milliseconds ended_patience{5'000};
 };
 
 /// State of DRIVER `docker`.
@@ -43,6 +49,8 @@ struct docker_driver_state {
   void open_engine();
   void start(const work_item& item);
   void forget(allocation_id run);
+  struct reader;
+  void open_log(reader& mine, const read_log& x);
   [[nodiscard]] caf::result<log_chunk> read(const read_log& x);
 
   driver_actor::pointer self;
@@ -55,8 +63,13 @@ struct docker_driver_state {
   std::shared_ptr<runtime::docker::engine> engine;
   /// As measured since the last heartbeat.
   std::map<allocation_id, task_usage> usages;
-  struct reader;
-  std::map<uint64_t, std::shared_ptr<reader>> readers;
+  struct output;
+  struct reader {
+    std::shared_ptr<docker_driver_state::output> output;
+    uint64_t stream = 0;
+    std::chrono::steady_clock::time_point last_read;
+  };
+  std::map<uint64_t, reader> readers;
 };
 
 /// DRIVER that runs containers by the Docker engine at `options.socket`.

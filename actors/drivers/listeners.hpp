@@ -40,6 +40,16 @@ public:
     return runs_.contains(run);
   }
 
+  /// The last event of each run that is followed; `preparing` if none came yet.
+  [[nodiscard]] std::vector<run_event> last_events() const {
+    std::vector<run_event> result;
+    for (auto& [id, run] : runs_) {
+      result.push_back(run.last.value_or(run_event{}));
+      result.back().allocation = id;
+    }
+    return result;
+  }
+
   /// Runs that have begun and not ended.
   [[nodiscard]] std::vector<allocation_id> live() const {
     std::vector<allocation_id> result;

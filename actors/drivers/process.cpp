@@ -46,6 +46,8 @@ run_event event_of(allocation_id id, const process::run_exit& x) {
   case process::run_ending::start_failed:
     result.why = reason::driver_error;
     break;
+  case process::run_ending::withdrawn:
+    // As good as lost, though nobody need wonder what it did: it is placed anew.
   case process::run_ending::lost:
     result.state = task_state::lost;
     result.why = reason::node_lost;
@@ -157,12 +159,11 @@ log_chunk process_driver_state::read(const read_log& x) {
   std::erase_if(readers, [&](auto& y) {
     return now - y.second.last_read > options.reader_idle;
   });
+  if (!readers.contains(x.reader)
+      && !make_room(readers, options.readers_max, now, [](auto&) {}))
+    return {"too many people read logs on this node; try again later", {}};
   auto& mine = readers[x.reader];
   if (!mine.cursor) {
-    if (readers.size() > options.readers_max) {
-      readers.erase(x.reader);
-      return {"too many people read logs on this node; try again later"};
-    }
     mine.cursor = std::make_unique<process::log_cursor>(
       engine->dir(x.allocation.value),
       x.stream == "stderr" ? process::log_stream::err
@@ -192,7 +193,8 @@ driver_actor::behavior_type process_driver_state::make_behavior() {
       engine->forget(x.allocation.value);
     },
     [this](adopt_runs) {
-      adopted_runs result;
+      // Those that are known already: an agent that failed asks once more.
+      adopted_runs result{listeners.last_events()};
       for (auto& run : engine->adopt()) {
         allocation_id id{run.spec.allocation};
         auto event = run.exit ? event_of(id, *run.exit)

@@ -14,6 +14,7 @@
 
 #include "actors/census.hpp"
 #include "actors/drivers/listeners.hpp"
+#include "actors/drivers/readers.hpp"
 
 namespace troupe {
 

@@ -45,9 +45,11 @@ def eventually(condition, what, within=None):
 
 
 class Daemon:
-    """`troupe up`, `controller` or `node`, ready to be talked to."""
+    """`troupe up`, `controller` or `node`, ready to be talked to.
 
-    def __init__(self, arguments, folder, name):
+    One that is an outsider is not expected to become ready."""
+
+    def __init__(self, arguments, folder, name, is_outsider=False):
         self.arguments = [binary(), *arguments]
         self.name = name
         self.log = folder / f"{name}.log"
@@ -59,6 +61,8 @@ class Daemon:
                 stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if is_outsider:
+            return
         if not self._is_ready.wait(PATIENCE_S) or not self.ready:
             code = self.process.poll()
             self.kill()
@@ -112,9 +116,11 @@ class Daemon:
         self._reader.join(PATIENCE_S)
         self.process.stdout.close()
 
+    def log_text(self):
+        return self.log.read_text("utf-8", "replace")
+
     def said(self):
-        text = self.log.read_text("utf-8", "replace")
-        return f"--- {' '.join(self.arguments)}\n{text[-20_000:]}"
+        return f"--- {' '.join(self.arguments)}\n{self.log_text()[-20_000:]}"
 
 
 class ClusterTest(unittest.TestCase):
@@ -167,18 +173,19 @@ class ClusterTest(unittest.TestCase):
 
     # -- daemons --------------------------------------------------------------
 
-    def _start(self, name, *arguments):
-        daemon = Daemon([str(x) for x in arguments], self.folder, name)
+    def _start(self, name, *arguments, is_outsider=False):
+        daemon = Daemon([str(x) for x in arguments], self.folder, name,
+                        is_outsider)
         self.daemons.append(daemon)
         return daemon
 
     def up(self, nodes=3, *arguments, name="up", http="127.0.0.1:0",
-           listen="127.0.0.1:0"):
+           listen="127.0.0.1:0", capacity="cpu=4,memory=4GiB",
+           drivers="process"):
         daemon = self._start(
             name, "up", "--nodes", nodes, "--data", self.folder / name,
             "--http", http, "--listen", listen,
-            "--capacity", "cpu=4,memory=4GiB", "--drivers", "process",
-            *arguments)
+            "--capacity", capacity, "--drivers", drivers, *arguments)
         self.address = f"http://{daemon.http}"
         self.wait_for_nodes(nodes)
         return daemon
@@ -192,17 +199,31 @@ class ClusterTest(unittest.TestCase):
         return daemon
 
     def node(self, controller, name="n1", *arguments,
-             capacity="cpu=4,memory=4GiB"):
+             capacity="cpu=4,memory=4GiB", is_outsider=False):
         return self._start(
             name, "node", "--controller", controller.listen, "--name", name,
             "--data", self.folder / name, "--capacity", capacity,
-            "--drivers", "process", "--metrics", "127.0.0.1:0", *arguments)
+            "--drivers", "process", "--metrics", "127.0.0.1:0", *arguments,
+            is_outsider=is_outsider)
 
     def start_again(self, daemon):
-        """What was killed, on the same data and the same ports."""
-        where = dict(http=daemon.http, listen=daemon.listen)
-        starter = {"up": self.up, "controller": self.controller}
-        return starter[daemon.arguments[1]](name=daemon.name, **where)
+        """What was killed, told the same, on the same data and ports."""
+        arguments = daemon.arguments[1:]
+        for port in ("http", "listen"):
+            if port in daemon.ready:
+                arguments[arguments.index(f"--{port}") + 1] = (
+                    daemon.ready[port])
+        return self._start(daemon.name, *arguments)
+
+    def refused(self, *arguments, code=2):
+        """What a daemon says that does not even start."""
+        done = subprocess.run(
+            [binary(), *[str(x) for x in arguments]],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertNotIn("ready ", done.stdout)
+        return done.stderr
 
     def wait_for_nodes(self, count, state="ready"):
         eventually(
@@ -289,6 +310,14 @@ class ClusterTest(unittest.TestCase):
             f"{done.stdout}{done.stderr}")
         return done.stdout, done.stderr
 
+    def lines_of(self, file):
+        return file.read_text().splitlines() if file.exists() else []
+
+    def pid_of(self, file):
+        """The process id that a task has written."""
+        return int(eventually(lambda: self.lines_of(file),
+                              "the task starts")[0])
+
     def write_job(self, name, job):
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(job))
@@ -299,6 +328,12 @@ def shell(script, **more):
     """A job that runs `script` to its end."""
     return {"command": ["sh", "-c", script], "kind": "batch", "cpu": 0.1,
             "memory": "16MiB", **more}
+
+
+def resident_bytes(pid):
+    """How much memory process `pid` holds."""
+    pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGESIZE")
 
 
 def is_running(pid):

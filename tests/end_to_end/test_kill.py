@@ -7,12 +7,6 @@ from harness import ClusterTest, eventually, is_running, shell
 
 
 class Kill(ClusterTest):
-    def pid_of(self, file):
-        """The process id that a task has written."""
-        return int(eventually(
-            lambda: file.exists() and file.read_text().split(),
-            "the task starts")[0])
-
     def test_processes_survive_the_controller_and_are_found_again(self):
         controller = self.controller()
         self.node(controller)
@@ -80,11 +74,8 @@ class Kill(ClusterTest):
         self.wait_for_task("long.0", "succeeded")
         self.assertEqual(pids.read_text().split(), [str(pid)])
 
-    def ran(self, file):
-        return file.read_text().splitlines() if file.exists() else []
-
     def check_each_ran_once(self, file, count):
-        lines = self.ran(file)
+        lines = self.lines_of(file)
         self.assertEqual(len(lines), len(set(lines)), "a task ran twice")
         self.assertEqual(set(lines), {f"array.{x}" for x in range(count)})
 
@@ -101,7 +92,7 @@ class Kill(ClusterTest):
         controller.kill()
         controller = self.start_again(controller)
         self.assertEqual(len(self.tasks("array")), count)
-        self.assertEqual(self.ran(file), [])
+        self.assertEqual(self.lines_of(file), [])
         self.node(controller)
         self.wait_for_job("array", "succeeded", within=180)
         self.check_each_ran_once(file, count)
@@ -113,7 +104,7 @@ class Kill(ClusterTest):
         self.node(controller)
         self.submit(self.array(file, count))
         for part in (0.2, 0.5):
-            eventually(lambda: len(self.ran(file)) > part * count,
+            eventually(lambda: len(self.lines_of(file)) > part * count,
                        f"{part:.0%} of the tasks ran")
             controller.kill()
             controller = self.start_again(controller)
@@ -135,14 +126,14 @@ class Kill(ClusterTest):
         pids = self.folder / "pids"
         self.submit(shell(f"echo $$ >> {pids}; exec sleep 1000", name="long",
                           count=3, strategy="spread"))
-        eventually(lambda: len(self.ran(pids)) == 3, "all tasks start")
-        before = self.ran(pids)
+        eventually(lambda: len(self.lines_of(pids)) == 3, "all tasks start")
+        before = self.lines_of(pids)
         cluster.kill()
         self.start_again(cluster)
         eventually(
             lambda: all(x["state"] == "running" for x in self.tasks("long")),
             "the tasks run")
-        self.assertEqual(self.ran(pids), before)
+        self.assertEqual(self.lines_of(pids), before)
         self.assertTrue(all(is_running(int(x)) for x in before))
 
 

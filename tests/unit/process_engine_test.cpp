@@ -308,7 +308,7 @@ TEST_CASE("a task outlives the agent and its exit code is found") {
   CHECK(agent->adopt().size() == 1);
 }
 
-TEST_CASE("a run that was asked for but never began never begins") {
+TEST_CASE("a run that was asked for but never began is withdrawn for ever") {
   auto scratch = scratch_directory{};
   auto notes = scratch.path + "/notes";
   auto agent = test_agent{scratch.path};
@@ -318,9 +318,9 @@ TEST_CASE("a run that was asked for but never began never begins") {
   auto found = agent->adopt();
   REQUIRE(found.size() == 1);
   REQUIRE(found[0].exit);
-  CHECK(found[0].exit->ending == run_ending::start_failed);
+  CHECK(found[0].exit->ending == run_ending::withdrawn);
   CHECK(agent.run(shell(1, "echo ran >> " + notes)).ending
-        == run_ending::start_failed);
+        == run_ending::withdrawn);
   CHECK(!fs::exists(notes));
 }
 

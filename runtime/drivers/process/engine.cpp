@@ -291,8 +291,11 @@ std::optional<found_run> engine::adopt_one(uint64_t allocation) {
   auto lock = std::lock_guard{mutex_};
   if (runs_.contains(allocation))
     return std::nullopt;
-  auto finding
-    = find_or_revoke(allocation, "the agent ended before it could be started");
+  auto finding = find_run(where, groups_);
+  if (std::holds_alternative<unclaimed_run>(finding))
+    finding = revoke_run(where, groups_,
+                         "troupe ended on its node before it could be started",
+                         run_ending::withdrawn);
   auto result = found_run{};
   result.spec = where.spec().value_or(run_spec{});
   result.spec.allocation = allocation;

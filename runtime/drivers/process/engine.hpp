@@ -85,7 +85,7 @@ public:
   void kill(uint64_t allocation);
 
   /// Finds the runs of earlier agents and watches those that live. Runs that
-  /// were asked for but never began will never begin.
+  /// were asked for but never began are `withdrawn`, and will never begin.
   [[nodiscard]] std::vector<found_run> adopt();
 
   /// Acknowledges an ending: it is not told again, and its files are removed

@@ -41,14 +41,14 @@ run_finding find_run(const run_dir& dir, const control_groups& groups) {
   return settle_lost(dir, groups);
 }
 
-run_finding
-revoke_run(const run_dir& dir, const control_groups& groups, std::string why) {
+run_finding revoke_run(const run_dir& dir, const control_groups& groups,
+                       std::string why, run_ending ending) {
   auto self = identify(::getpid()).value_or(process_identity{});
   auto claim = dir.claim(self);
   if (claim && !*claim)
     return find_run(dir, groups);
   auto now = wall_now();
-  auto exit = run_exit{.ending = run_ending::start_failed,
+  auto exit = run_exit{.ending = ending,
                        .message = std::move(why),
                        .started_at = now,
                        .ended_at = now};

@@ -33,10 +33,11 @@ using run_finding
 [[nodiscard]] run_finding
 find_run(const run_dir& dir, const control_groups& groups);
 
-/// Sees to it that an unclaimed run is never run: claims it and writes
-/// `run_ending::start_failed` with this `why`. If somebody was faster, all stays
-/// as it is. Returns what is found after.
+/// Sees to it that an unclaimed run is never run: claims it and writes `ending`
+/// with this `why`. If somebody was faster, all stays as it is. Returns what is
+/// found after.
 [[nodiscard]] run_finding
-revoke_run(const run_dir& dir, const control_groups& groups, std::string why);
+revoke_run(const run_dir& dir, const control_groups& groups, std::string why,
+           run_ending ending = run_ending::start_failed);
 
 } // namespace troupe::runtime::process

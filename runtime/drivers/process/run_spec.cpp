@@ -14,6 +14,7 @@ constexpr std::pair<run_ending, std::string_view> ending_names[] = {
   {run_ending::exited, "exited"},
   {run_ending::signaled, "signaled"},
   {run_ending::start_failed, "startFailed"},
+  {run_ending::withdrawn, "withdrawn"},
   {run_ending::lost, "lost"},
 };
 

@@ -66,6 +66,9 @@ enum class run_ending {
   signaled,
   /// It never ran; `run_exit::message` says why.
   start_failed,
+  /// It never ran, since the agent that was asked for it ended first: nothing is
+  /// wrong with it.
+  withdrawn,
   /// Its runner died first: nobody knows how it ended.
   lost,
 };
@@ -78,7 +81,7 @@ struct run_exit {
   /// The kernel killed a process of the run for want of memory. Known only
   /// where the memory limit is enforced; the exit code may be anything, even 0.
   bool out_of_memory = false;
-  /// A sentence for `start_failed` and `lost`, else empty.
+  /// A sentence for `start_failed`, `withdrawn` and `lost`, else empty.
   std::string message = {};
   /// Process id of the command; 0 if it never ran or is not known.
   int pid = 0;
