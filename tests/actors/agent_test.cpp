@@ -1,0 +1,399 @@
+#include <filesystem>
+#include <fstream>
+
+#include <caf/all.hpp>
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include "runtime/log.hpp"
+
+#include "actors/agent.hpp"
+
+#include "tests/virtual_world/world.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using namespace troupe::test;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A directory that goes with its owner.
+struct temporary_directory {
+  fs::path path;
+  temporary_directory() {
+    auto name = (fs::temp_directory_path() / "agent-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~temporary_directory() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+/// A driver that a test leads by hand. Its runs outlive the agent's process.
+struct runs {
+  std::map<allocation_id, size_t> starts;
+  std::map<allocation_id, size_t> stops;
+  std::map<allocation_id, size_t> forgets;
+  std::map<allocation_id, task_actor> tasks;
+  /// What is found by an agent that asks.
+  adopted_runs found;
+  bool answers = true;
+  std::vector<caf::typed_response_promise<adopted_runs>> promises;
+};
+
+work_item start(uint64_t allocation, uint64_t sequence = 1) {
+  auto spec = std::make_shared<job_spec>();
+  spec->name = "job-" + std::to_string(allocation);
+  spec->driver = driver_kind::process;
+  spec->command = {"sleep"};
+  work_item result;
+  result.sequence = sequence;
+  result.task = {spec->name, 0};
+  result.attempt = 1;
+  result.allocation = {allocation};
+  result.spec = spec;
+  return result;
+}
+
+work_item order(work_kind kind, uint64_t allocation, uint64_t sequence) {
+  auto result = start(allocation, sequence);
+  result.kind = kind;
+  result.spec = nullptr;
+  return result;
+}
+
+struct stage {
+  virtual_world world;
+  runs r;
+  driver_actor driver;
+  agent_actor aut;
+
+  explicit stage(uint64_t seed = 0) : world(seed) {
+    spdlog::set_level(spdlog::level::off);
+    driver = world.fake<driver_actor>(
+      "driver", [this](caf::event_based_actor* self) -> caf::behavior {
+        return {
+          [this](const start_run& x, task_actor& task) {
+            ++r.starts[x.item.allocation];
+            r.tasks[x.item.allocation] = task;
+          },
+          [this](adopt_runs, allocation_id run, task_actor& task) {
+            r.tasks[run] = task;
+          },
+          [this](const stop_run& x) { ++r.stops[x.allocation]; },
+          [this](const forget_run& x) { ++r.forgets[x.allocation]; },
+          [this, self](adopt_runs) -> caf::result<adopted_runs> {
+            if (r.answers)
+              return r.found;
+            r.promises.push_back(self->make_response_promise<adopted_runs>());
+            return r.promises.back();
+          },
+        };
+      });
+  }
+
+  ~stage() { world.end(); }
+
+  void begin(const fs::path& store = {}) {
+    agent_options options;
+    options.node = "a";
+    options.drivers = {{driver_kind::process, driver}};
+    std::optional<runtime::agent_store> opened;
+    if (!store.empty()) {
+      auto made = runtime::agent_store::open(store);
+      REQUIRE(made);
+      opened = std::move(*made);
+    }
+    aut = world.system().spawn(agent, options, opened);
+    world.settle();
+  }
+
+  /// Ends the agent and its tasks, as when their process is killed.
+  void end_process() {
+    for (auto& [id, task] : r.tasks)
+      world.kill(task);
+    r.tasks.clear();
+    world.kill(aut);
+    world.settle();
+  }
+
+  session_actor attach(version_number term, const std::string& name) {
+    auto result = world.fake<session_actor>(name);
+    caf::anon_send(aut, attach_session{result, term});
+    world.settle();
+    return result;
+  }
+
+  void give(std::vector<work_item> items) {
+    caf::anon_send(aut, work_batch{std::move(items)});
+    world.settle();
+  }
+
+  void hear(uint64_t allocation, run_phase phase,
+            std::optional<int32_t> exit_code = {}) {
+    run_event x;
+    x.allocation = {allocation};
+    x.phase = phase;
+    x.exit_code = exit_code;
+    if (exit_code)
+      x.state = *exit_code == 0 ? task_state::succeeded : task_state::failed;
+    caf::anon_send(r.tasks.at({allocation}), x);
+    world.settle();
+  }
+
+  std::vector<task_report> inventory_now() {
+    auto answer = world.ask<inventory>(aut, list_inventory{});
+    world.settle();
+    REQUIRE(answer->value);
+    return answer->value->allocations;
+  }
+};
+
+} // namespace
+
+TEST_CASE("work that is heard twice is done once, and told twice") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  s.world.forget_transcript();
+  s.give({start(7, 2)});
+  CHECK(s.r.starts[{7}] == 1);
+  CHECK(s.world.count_said("agent -> session: work_taken(2)") == 1);
+  CHECK(s.world.count_said("agent -> session: report_batch(job-7.0 running)")
+        == 1);
+}
+
+TEST_CASE("reports that gather in one go leave in one message") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({start(7, 1), start(8, 2), start(9, 3)});
+  for (uint64_t id : {7, 8, 9}) {
+    run_event x;
+    x.allocation = {id};
+    x.phase = run_phase::started;
+    caf::anon_send(s.r.tasks.at({id}), x);
+  }
+  s.world.settle();
+  CHECK(s.world.count_said("agent -> session: report_batch") == 1);
+}
+
+TEST_CASE("without a session reports wait for the next hello") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  auto second = s.world.count_said("report_batch");
+  CHECK(second == 1);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].state == task_state::running);
+}
+
+TEST_CASE("an allocation is known until its end is known for good") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 0);
+  CHECK(s.inventory_now().size() == 1);
+  // A start that comes late starts nothing.
+  s.give({start(7, 2)});
+  CHECK(s.r.starts[{7}] == 1);
+  s.give({order(work_kind::forget, 7, 3)});
+  CHECK(s.inventory_now().empty());
+  CHECK(s.r.forgets[{7}] == 1);
+}
+
+TEST_CASE("a session of an older term is refused") {
+  stage s;
+  s.begin();
+  auto newer = s.attach(5, "newer");
+  auto older = s.world.fake<session_actor>("older");
+  auto ended = s.world.end_of(older);
+  caf::anon_send(s.aut, attach_session{older, 4});
+  s.world.settle();
+  CHECK(*ended);
+  s.give({start(7, 1)});
+  CHECK(s.world.count_said("agent -> newer: work_taken") == 1);
+  CHECK(s.world.count_said("agent -> older: work_taken") == 0);
+}
+
+TEST_CASE("a session of a newer term ends the one before") {
+  stage s;
+  s.begin();
+  auto ended = s.world.end_of(s.attach(5, "first"));
+  s.attach(6, "second");
+  CHECK(*ended);
+  s.give({start(7, 1)});
+  CHECK(s.world.count_said("agent -> second: work_taken") == 1);
+}
+
+TEST_CASE("the end of a session is told to whom it concerns") {
+  stage s;
+  s.begin();
+  auto join = s.world.fake<join_actor>("join");
+  caf::anon_send(s.aut, tell_session_end{join});
+  auto session = s.attach(1, "session");
+  s.world.kill(session);
+  s.world.settle();
+  CHECK(s.world.count_said("agent -> join: dial") == 1);
+}
+
+TEST_CASE("work for a driver that is not there fails with a sentence") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  auto item = start(7, 1);
+  auto spec = std::make_shared<job_spec>(*item.spec);
+  spec->driver = driver_kind::docker;
+  item.spec = spec;
+  s.give({item});
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].state == task_state::failed);
+  CHECK(known[0].why == reason::driver_error);
+  CHECK(known[0].message == "node a has no driver for it");
+}
+
+TEST_CASE("a stop of what never came is answered, so that it ends") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({order(work_kind::stop, 7, 1)});
+  CHECK(s.world.count_said("agent -> session: report_batch(job-7.0 stopped")
+        == 1);
+}
+
+TEST_CASE("a task whose actor fails is followed by a new one, and its run goes "
+          "on") {
+  stage s;
+  s.begin();
+  s.attach(1, "session");
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  s.world.kill(s.r.tasks.at({7}));
+  s.world.settle();
+  CHECK(s.r.starts[{7}] == 1);
+  CHECK(s.world.count_said("task -> driver: adopt_runs") == 1);
+  s.hear(7, run_phase::ended, 3);
+  CHECK(s.world.count_said("report_batch(job-7.0 failed, exit code 3)") == 1);
+}
+
+// -- earlier lives of the process --------------------------------------------
+
+TEST_CASE(
+  "a restarted agent goes on with what runs, and starts nothing twice") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.attach(1, "session");
+  s.give({start(7, 1), start(8, 2)});
+  s.hear(7, run_phase::started);
+  s.hear(8, run_phase::started);
+  s.end_process();
+  // One of the two ended meanwhile, and nothing is left of it.
+  run_event still;
+  still.allocation = {7};
+  still.phase = run_phase::started;
+  s.r.found.runs = {still};
+  s.begin(store.path);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 2);
+  CHECK(known[0].state == task_state::running);
+  CHECK(known[1].state == task_state::lost);
+  CHECK(known[1].why == reason::node_lost);
+  s.attach(2, "session");
+  s.give({start(7, 1)});
+  CHECK(s.r.starts[{7}] == 1);
+  CHECK(s.r.starts[{8}] == 1);
+  s.hear(7, run_phase::ended, 0);
+  CHECK(s.inventory_now()[0].state == task_state::succeeded);
+}
+
+TEST_CASE(
+  "work that was accepted and never started is started after a restart") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({start(7, 1)});
+  s.end_process();
+  s.r.starts.clear();
+  s.begin(store.path);
+  CHECK(s.r.starts[{7}] == 1);
+}
+
+TEST_CASE("what is forgotten is not known after a restart") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 0);
+  s.give({order(work_kind::forget, 7, 2)});
+  s.end_process();
+  s.begin(store.path);
+  CHECK(s.inventory_now().empty());
+}
+
+TEST_CASE("a hello waits until the drivers have told what they found") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({start(7, 1)});
+  s.hear(7, run_phase::started);
+  s.end_process();
+  s.r.answers = false;
+  s.begin(store.path);
+  auto answer = s.world.ask<inventory>(s.aut, list_inventory{});
+  s.world.pass(5s);
+  CHECK_FALSE(answer->is_there());
+  // The driver does not answer in time: then what ran runs, until it says
+  // otherwise.
+  s.world.pass(6s);
+  REQUIRE(answer->value);
+  REQUIRE(answer->value->allocations.size() == 1);
+  CHECK(answer->value->allocations[0].state == task_state::running);
+  CHECK(s.r.starts[{7}] == 1);
+}
+
+TEST_CASE("a damaged file in the store is left alone, and the rest goes on") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({start(7, 1)});
+  s.end_process();
+  for (auto& x : fs::directory_iterator{store.path}) {
+    std::ofstream{x.path().parent_path()
+                  / ("9" + x.path().extension().string())}
+      << "{";
+    break;
+  }
+  s.begin(store.path);
+  CHECK(s.inventory_now().size() == 1);
+}
+
+TEST_CASE("ending all tasks is answered when the last one has ended") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.attach(1, "session");
+  s.give({start(7, 1), start(8, 2)});
+  s.hear(7, run_phase::started);
+  s.hear(8, run_phase::started);
+  auto answer = s.world.ask<all_tasks_ended>(s.aut, end_all_tasks{});
+  s.world.settle();
+  CHECK(s.r.stops[{7}] == 1);
+  CHECK(s.r.stops[{8}] == 1);
+  s.hear(7, run_phase::ended, 143);
+  CHECK_FALSE(answer->is_there());
+  s.hear(8, run_phase::ended, 143);
+  CHECK(answer->value);
+}

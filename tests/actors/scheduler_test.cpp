@@ -1,0 +1,335 @@
+#include <caf/all.hpp>
+#include <doctest/doctest.h>
+
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/placement/policy.hpp"
+
+#include "actors/scheduler.hpp"
+
+#include "tests/virtual_world/world.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using namespace troupe::test;
+
+namespace {
+
+/// A scheduler among fakes. The journal answers when the test says so.
+struct stage {
+  virtual_world world;
+  scheduler_actor aut;
+  journal_actor journal;
+  watch_actor watch;
+  nodes_actor nodes;
+  /// Appends that wait for their answer.
+  std::deque<std::pair<version_number, caf::typed_response_promise<appended>>>
+    appends;
+  /// Facts of each append.
+  std::vector<size_t> sizes;
+  bool prompt = true;
+
+  explicit stage(uint64_t seed = 0) : world(seed) {
+    journal = world.fake<journal_actor>(
+      "journal", [this](caf::event_based_actor* self) -> caf::behavior {
+        return {
+          [](load_cluster) {
+            return loaded_cluster{std::make_shared<runtime::cluster>(), "id"};
+          },
+          [this, self](const append_events& x) -> caf::result<appended> {
+            auto promise = self->make_response_promise<appended>();
+            auto& events = *x.batch.events;
+            sizes.push_back(events.size());
+            appends.emplace_back(events.back().version, promise);
+            if (prompt)
+              acknowledge();
+            return promise;
+          },
+        };
+      });
+    watch = world.fake<watch_actor>("watch");
+    nodes = world.fake<nodes_actor>("nodes");
+    aut = world.system().spawn(scheduler, scheduler_options{}, journal, watch);
+    caf::anon_send(aut, nodes);
+    world.settle();
+    sizes.clear();
+    world.forget_transcript();
+  }
+
+  ~stage() { world.end(); }
+
+  /// Says that the oldest append is durable.
+  void acknowledge() {
+    auto [version, promise] = appends.front();
+    appends.pop_front();
+    promise.deliver(appended{version, {}});
+  }
+
+  void trouble() {
+    auto promise = appends.front().second;
+    appends.pop_front();
+    promise.deliver(appended{0, "the disk is full"});
+  }
+
+  auto ask(command x) {
+    return world.ask<command_answer>(aut, run_command{std::move(x)});
+  }
+
+  auto submit(const std::string& name) {
+    job_spec spec;
+    spec.name = name;
+    return ask(submit_jobs{{std::make_shared<const job_spec>(spec)}, {}});
+  }
+
+  void join(const std::string& name) {
+    join_node x;
+    x.profile.name = name;
+    x.profile.capacity = {4'000, int64_t{8} << 30, 0, {}};
+    x.profile.drivers = {"process"};
+    x.inventory.emplace();
+    static_cast<void>(ask(std::move(x)));
+    world.settle();
+  }
+
+  /// A policy that answers as `make` says.
+  void serve(const std::string& name,
+             std::function<caf::behavior(caf::event_based_actor*)> make) {
+    caf::anon_send(
+      aut, serve_policy{name, world.fake<policy_actor>("policy", make)});
+    world.settle();
+  }
+};
+
+/// Places as the real one does.
+caf::behavior well_behaved(caf::event_based_actor*) {
+  auto core = std::shared_ptr<runtime::placement::policy>(
+    runtime::placement::make_policy("binpack"));
+  return {[core](const propose_places& x) {
+    return proposed_places{std::make_shared<const runtime::placement::proposal>(
+      core->propose(*x.snapshot, *x.asks))};
+  }};
+}
+
+} // namespace
+
+TEST_CASE("a command is answered, and its facts are told, only when they are "
+          "durable") {
+  stage s;
+  s.prompt = false;
+  auto answer = s.submit("web");
+  s.world.pass(60s);
+  CHECK_FALSE(answer->is_there());
+  CHECK(s.world.count_said("scheduler -> watch") == 0);
+  s.acknowledge();
+  s.world.settle();
+  REQUIRE(answer->value);
+  CHECK_FALSE(answer->value->refused);
+  CHECK(s.world.count_said("scheduler -> watch: event_batch") == 1);
+}
+
+TEST_CASE("a question is answered when what it shows is durable") {
+  stage s;
+  s.prompt = false;
+  auto before = s.world.ask<query_answer>(s.aut, run_query{get_job{"web"}});
+  s.world.settle();
+  REQUIRE(before->value);
+  CHECK(before->value->refused);
+  static_cast<void>(s.submit("web"));
+  s.world.settle();
+  auto after = s.world.ask<query_answer>(s.aut, run_query{get_job{"web"}});
+  s.world.pass(10s);
+  CHECK_FALSE(after->is_there());
+  s.acknowledge();
+  s.world.settle();
+  REQUIRE(after->value);
+  CHECK_FALSE(after->value->refused);
+}
+
+TEST_CASE("work leaves for machines when the fact that gave it is durable") {
+  stage s;
+  s.serve("binpack", well_behaved);
+  s.join("a");
+  s.prompt = false;
+  static_cast<void>(s.submit("web"));
+  s.world.settle();
+  s.acknowledge();
+  s.world.settle();
+  // Now the placement is on its way to the journal.
+  CHECK(s.world.count_said("journal: append_events(") > 0);
+  CHECK(s.world.count_said("scheduler -> nodes: assigned_work") == 0);
+  s.acknowledge();
+  s.world.settle();
+  CHECK(s.world.count_said("scheduler -> nodes: assigned_work(a: start web.0")
+        == 1);
+}
+
+TEST_CASE("a journal in trouble is tried again, and nothing is answered "
+          "meanwhile") {
+  stage s;
+  s.prompt = false;
+  auto answer = s.submit("web");
+  s.world.settle();
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(s.appends.size() == 1);
+    s.trouble();
+    s.world.settle();
+    CHECK(s.appends.empty());
+    CHECK_FALSE(answer->is_there());
+    s.world.pass(1s);
+  }
+  REQUIRE(s.appends.size() == 1);
+  s.acknowledge();
+  s.world.settle();
+  CHECK(answer->value);
+  // The same facts, every time.
+  CHECK(s.sizes == std::vector<size_t>(6, 1));
+}
+
+TEST_CASE("commands that come while the journal is in trouble are not lost") {
+  stage s;
+  s.prompt = false;
+  auto first = s.submit("a");
+  s.world.settle();
+  auto second = s.submit("b");
+  s.world.settle();
+  s.trouble();
+  s.world.settle();
+  auto third = s.submit("c");
+  s.world.settle();
+  while (!s.appends.empty()) {
+    s.acknowledge();
+    s.world.pass(1s);
+  }
+  CHECK(first->value);
+  CHECK(second->value);
+  CHECK(third->value);
+}
+
+TEST_CASE("a journal that cannot go on ends the scheduler") {
+  stage s;
+  s.prompt = false;
+  auto ended = s.world.end_of(s.aut);
+  auto answer = s.submit("web");
+  s.world.settle();
+  s.appends.front().second.deliver(
+    caf::make_error(caf::sec::runtime_error, "the disk is gone"));
+  s.appends.clear();
+  s.world.settle();
+  CHECK(*ended);
+  CHECK_FALSE(answer->value);
+}
+
+TEST_CASE("a thousand commands at once are a handful of appends") {
+  stage s;
+  s.prompt = false;
+  std::vector<std::shared_ptr<const answer<command_answer>>> answers;
+  for (int i = 0; i < 1'000; ++i)
+    answers.push_back(s.submit("job-" + std::to_string(i)));
+  s.world.settle();
+  // One is on its way, the rest gathers.
+  REQUIRE(s.appends.size() == 1);
+  while (!s.appends.empty()) {
+    s.acknowledge();
+    s.world.settle();
+  }
+  CHECK(s.sizes == std::vector<size_t>{1, 999});
+  CHECK(std::all_of(answers.begin(), answers.end(),
+                    [](auto& x) { return x->value.has_value(); }));
+}
+
+TEST_CASE("answers come in the order of the commands") {
+  stage s;
+  s.prompt = false;
+  std::vector<version_number> versions;
+  std::vector<std::shared_ptr<const answer<command_answer>>> answers;
+  for (int i = 0; i < 20; ++i)
+    answers.push_back(s.submit("job-" + std::to_string(i)));
+  s.world.settle();
+  while (!s.appends.empty()) {
+    s.acknowledge();
+    s.world.settle();
+  }
+  for (auto& x : answers)
+    versions.push_back(x->value->done.version);
+  CHECK(std::is_sorted(versions.begin(), versions.end()));
+  CHECK(std::adjacent_find(versions.begin(), versions.end()) == versions.end());
+}
+
+TEST_CASE("a policy that fails is asked again for the same tasks") {
+  stage s;
+  auto failures = 2;
+  s.serve("binpack", [&](caf::event_based_actor*) -> caf::behavior {
+    auto core = std::shared_ptr<runtime::placement::policy>(
+      runtime::placement::make_policy("binpack"));
+    return {[&failures,
+             core](const propose_places& x) -> caf::result<proposed_places> {
+      if (failures-- > 0)
+        return caf::sec::runtime_error;
+      return proposed_places{
+        std::make_shared<const runtime::placement::proposal>(
+          core->propose(*x.snapshot, *x.asks))};
+    }};
+  });
+  s.join("a");
+  static_cast<void>(s.submit("web"));
+  s.world.pass(10s);
+  CHECK(s.world.count_said("policy: propose_places(1)") == 3);
+  CHECK(s.world.count_said("nodes: assigned_work(a: start web.0") == 1);
+}
+
+TEST_CASE("a policy that does not answer is given up after its time, and what "
+          "it says later is not heard") {
+  stage s;
+  std::vector<caf::typed_response_promise<proposed_places>> promises;
+  s.serve("binpack", [&](caf::event_based_actor* self) -> caf::behavior {
+    return {
+      [&promises, self](const propose_places&) -> caf::result<proposed_places> {
+        promises.push_back(self->make_response_promise<proposed_places>());
+        return promises.back();
+      }};
+  });
+  s.join("a");
+  static_cast<void>(s.submit("web"));
+  s.world.pass(9s);
+  CHECK(promises.size() == 1);
+  s.world.pass(3s);
+  CHECK(promises.size() == 2);
+  promises.front().deliver(
+    proposed_places{std::make_shared<const runtime::placement::proposal>()});
+  s.world.settle();
+  // Its replacement is asked, and answers.
+  s.serve("binpack", well_behaved);
+  s.world.pass(20s);
+  CHECK(s.world.count_said("nodes: assigned_work(a: start web.0") == 1);
+  promises.clear();
+}
+
+TEST_CASE("a policy that ends is replaced, and its tasks are placed by the new "
+          "one") {
+  stage s;
+  auto dies = [](caf::event_based_actor* self) -> caf::behavior {
+    return {[self](const propose_places&) -> caf::result<proposed_places> {
+      self->quit(caf::sec::runtime_error);
+      return caf::sec::runtime_error;
+    }};
+  };
+  s.serve("binpack", dies);
+  s.join("a");
+  static_cast<void>(s.submit("web"));
+  s.world.settle();
+  s.serve("binpack", well_behaved);
+  s.world.pass(30s);
+  CHECK(s.world.count_said("nodes: assigned_work(a: start web.0") == 1);
+}
+
+TEST_CASE("a rehearsal is answered and leaves no facts") {
+  stage s;
+  job_spec spec;
+  spec.name = "web";
+  auto answer = s.world.ask<command_answer>(
+    s.aut, run_command{
+             submit_jobs{{std::make_shared<const job_spec>(spec)}, {}}, true});
+  s.world.pass(5s);
+  REQUIRE(answer->value);
+  CHECK_FALSE(answer->value->refused);
+  CHECK(s.sizes.empty());
+}

@@ -1,0 +1,74 @@
+#include "tests/virtual_world/cable.hpp"
+
+#include <caf/all.hpp>
+
+#include "messages/interfaces.hpp"
+
+namespace troupe::test {
+
+void wire::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
+  if (owner_ != nullptr && target_)
+    owner_->deliver(target_, std::move(what));
+}
+
+void wire::kill_proxy(caf::execution_unit* context, caf::error reason) {
+  owner_ = nullptr;
+  target_ = nullptr;
+  cleanup(std::move(reason), context);
+}
+
+cable::~cable() {
+  snap();
+}
+
+void cable::snap() {
+  cut_ = true;
+  for (auto& [id, x] : std::exchange(wires_, {}))
+    static_cast<wire*>(x->get())->kill_proxy(
+      nullptr, caf::exit_reason::remote_link_unreachable);
+}
+
+caf::strong_actor_ptr cable::wire_to(const caf::strong_actor_ptr& x) {
+  if (!x || dynamic_cast<wire*>(x->get()) != nullptr)
+    return x;
+  auto id = x->id();
+  auto& result = wires_[id];
+  if (result)
+    return result;
+  caf::actor_config config;
+  result = caf::make_actor<wire, caf::strong_actor_ptr>(
+    system_.next_actor_id(), system_.node(), &system_, config, this, x);
+  // The end of an actor is told to the other end, unless the cable is cut.
+  x->get()->attach_functor(
+    [id, weak = std::weak_ptr<cable*>(alive_)](const caf::error& why) {
+      auto owner = weak.lock();
+      if (!owner || (*owner)->cut_)
+        return;
+      auto& wires = (*owner)->wires_;
+      if (auto at = wires.find(id); at != wires.end()) {
+        auto dead = at->second;
+        wires.erase(at);
+        static_cast<wire*>(dead->get())->kill_proxy(nullptr, why);
+      }
+    });
+  return result;
+}
+
+void cable::deliver(const caf::strong_actor_ptr& target,
+                    caf::mailbox_element_ptr what) {
+  if (cut_)
+    return;
+  auto sender = wire_to(what->sender);
+  auto id = what->mid;
+  auto message = what->move_content_to_message();
+  if (message.size() == 1 && message.match_element<attach_session>(0)) {
+    auto x = message.get_as<attach_session>(0);
+    x.session = through(x.session);
+    message = caf::make_message(std::move(x));
+  }
+  target->get()->enqueue(
+    caf::make_mailbox_element(std::move(sender), id, {}, std::move(message)),
+    nullptr);
+}
+
+} // namespace troupe::test
