@@ -104,7 +104,7 @@ void join_state::lose(const std::string& why) {
     log::warn("node {} is not joined: {}; trying again", options.profile.name,
               why);
   self->delayed_send(self, std::chrono::milliseconds{share(chance)},
-                     atom::dial_v);
+                     atom::tick_v, attempt);
 }
 
 void join_state::beat() {
@@ -136,15 +136,17 @@ join_actor::behavior_type join_state::make_behavior() {
   });
   return {
     [this](atom::dial) {
-      // From the timer, or from the agent whose session has ended.
+      // If it is not joined, the next try is under way or due.
       if (joined)
         lose("the session has ended");
-      else if (!controller)
-        dial();
     },
     [this](atom::tick, uint64_t mine) {
-      if (mine == attempt && joined)
+      if (mine != attempt)
+        return;
+      if (joined)
         beat();
+      else
+        dial();
     },
   };
 }
@@ -156,7 +158,7 @@ join_actor::behavior_type join(join_actor::stateful_pointer<join_state> self,
   state.agent = std::move(agent);
   state.incarnation = state.chance();
   self->send(state.agent, tell_session_end{self});
-  self->send(self, atom::dial_v);
+  self->send(self, atom::tick_v, state.attempt);
   return state.make_behavior();
 }
 

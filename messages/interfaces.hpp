@@ -331,9 +331,9 @@ struct attach_session {
 
 /// JOIN: keeps a machine joined to a controller.
 using join_actor = caf::typed_actor<
-  // Dials, if it is not joined; starts over, if it thinks that it is.
+  // Hears that the session has ended: starts over, if it thinks that it is joined.
   caf::reacts_to<atom::dial>,
-  // INTERNAL: sends a heartbeat for the given try.
+  // INTERNAL: lets time pass for the given try: it dials, or sends a heartbeat.
   caf::reacts_to<atom::tick, uint64_t>>;
 
 /// Asks an agent to end all its tasks and to forget them, as if the machine were

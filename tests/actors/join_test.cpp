@@ -177,6 +177,19 @@ TEST_CASE("a machine starts over when its session has ended") {
   CHECK(s.incarnations[0] == s.incarnations[1]);
 }
 
+TEST_CASE("a connection that is lost at both its ends is made anew once") {
+  stage s;
+  s.world.settle();
+  s.world.kill(s.nodes);
+  s.world.settle();
+  caf::anon_send(s.aut, atom::dial_v);
+  s.world.settle();
+  s.make_nodes();
+  s.world.pass(30s);
+  CHECK(s.joined == 2);
+  CHECK(s.dials.size() == 2);
+}
+
 TEST_CASE("a hello without an answer is given up, and a late answer is not "
           "heard") {
   stage s;
@@ -186,10 +199,10 @@ TEST_CASE("a hello without an answer is given up, and a late answer is not "
   s.world.pass(2s);
   CHECK(s.dials.size() == 2);
   REQUIRE_FALSE(s.promises.empty());
-  s.promises.front().deliver(node_welcome{});
+  s.world.let(s.nodes, [&] { s.promises.front().deliver(node_welcome{}); });
   s.world.settle();
   CHECK(s.joined == 0);
-  s.promises.back().deliver(node_welcome{});
+  s.world.let(s.nodes, [&] { s.promises.back().deliver(node_welcome{}); });
   s.world.settle();
   CHECK(s.joined == 1);
 }

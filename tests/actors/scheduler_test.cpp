@@ -59,15 +59,20 @@ struct stage {
 
   /// Says that the oldest append is durable.
   void acknowledge() {
-    auto [version, promise] = appends.front();
+    auto version = appends.front().first;
+    auto promise = appends.front().second;
     appends.pop_front();
-    promise.deliver(appended{version, {}});
+    world.let(journal, [version, promise]() mutable {
+      promise.deliver(appended{version, {}});
+    });
   }
 
   void trouble() {
     auto promise = appends.front().second;
     appends.pop_front();
-    promise.deliver(appended{0, "the disk is full"});
+    world.let(journal, [promise]() mutable {
+      promise.deliver(appended{0, "the disk is full"});
+    });
   }
 
   auto ask(command x) {
@@ -91,11 +96,13 @@ struct stage {
   }
 
   /// A policy that answers as `make` says.
-  void serve(const std::string& name,
-             std::function<caf::behavior(caf::event_based_actor*)> make) {
-    caf::anon_send(
-      aut, serve_policy{name, world.fake<policy_actor>("policy", make)});
+  policy_actor
+  serve(const std::string& name,
+        std::function<caf::behavior(caf::event_based_actor*)> make) {
+    auto result = world.fake<policy_actor>("policy", make);
+    caf::anon_send(aut, serve_policy{name, result});
     world.settle();
+    return result;
   }
 };
 
@@ -210,9 +217,11 @@ TEST_CASE("a journal that cannot go on ends the scheduler") {
   auto ended = s.world.end_of(s.aut);
   auto answer = s.submit("web");
   s.world.settle();
-  s.appends.front().second.deliver(
-    caf::make_error(caf::sec::runtime_error, "the disk is gone"));
-  s.appends.clear();
+  auto promise = s.appends.front().second;
+  s.world.let(s.journal, [promise]() mutable {
+    promise.deliver(
+      caf::make_error(caf::sec::runtime_error, "the disk is gone"));
+  });
   s.world.settle();
   CHECK(*ended);
   CHECK_FALSE(answer->value);
@@ -280,21 +289,24 @@ TEST_CASE("a policy that does not answer is given up after its time, and what "
           "it says later is not heard") {
   stage s;
   std::vector<caf::typed_response_promise<proposed_places>> promises;
-  s.serve("binpack", [&](caf::event_based_actor* self) -> caf::behavior {
-    return {
-      [&promises, self](const propose_places&) -> caf::result<proposed_places> {
-        promises.push_back(self->make_response_promise<proposed_places>());
-        return promises.back();
-      }};
-  });
+  auto slow
+    = s.serve("binpack", [&](caf::event_based_actor* self) -> caf::behavior {
+        return {[&promises,
+                 self](const propose_places&) -> caf::result<proposed_places> {
+          promises.push_back(self->make_response_promise<proposed_places>());
+          return promises.back();
+        }};
+      });
   s.join("a");
   static_cast<void>(s.submit("web"));
   s.world.pass(9s);
   CHECK(promises.size() == 1);
   s.world.pass(3s);
   CHECK(promises.size() == 2);
-  promises.front().deliver(
-    proposed_places{std::make_shared<const runtime::placement::proposal>()});
+  s.world.let(slow, [&] {
+    promises.front().deliver(
+      proposed_places{std::make_shared<const runtime::placement::proposal>()});
+  });
   s.world.settle();
   // Its replacement is asked, and answers.
   s.serve("binpack", well_behaved);

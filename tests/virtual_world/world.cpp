@@ -179,7 +179,16 @@ caf::behavior virtual_world::nothing(caf::event_based_actor*) {
 caf::actor virtual_world::spawn_fake(
   std::function<caf::behavior(caf::event_based_actor*)> make) {
   return system_.spawn([make](caf::event_based_actor* self) {
-    self->set_default_handler(caf::drop);
+    // CAF's own `drop` answers with an error, which would end who spoke.
+    self->set_default_handler(
+      [](caf::scheduled_actor* x,
+         caf::message_view& y) -> caf::result<caf::message> {
+        if (y.content().match_elements<errand>())
+          y.content().get_as<errand>(0).run();
+        if (x->current_mailbox_element()->mid.is_request())
+          return caf::sec::unexpected_message;
+        return caf::delegated<caf::message>{};
+      });
     return make(self);
   });
 }

@@ -14,6 +14,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
@@ -26,6 +27,11 @@ struct answer {
   std::optional<Result> value;
   caf::error failure;
   [[nodiscard]] bool is_there() const { return value || failure; }
+};
+
+/// Something for a fake to do.
+struct errand {
+  std::function<void()> run;
 };
 
 /// An actor system in one thread, with a clock that only moves when told to.
@@ -78,6 +84,13 @@ public:
     auto result = caf::actor_cast<Handle>(spawn_fake(std::move(make)));
     name(result, std::move(as));
     return result;
+  }
+
+  /// Lets a fake run `what` when it is heard next: answers that were promised can
+  /// only be given by who promised them.
+  template <class Handle>
+  void let(const Handle& fake, std::function<void()> what) {
+    caf::anon_send(caf::actor_cast<caf::actor>(fake), errand{std::move(what)});
   }
 
   /// Asks `whom` as `client`. Nothing is delivered yet.
@@ -139,3 +152,5 @@ private:
 };
 
 } // namespace troupe::test
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::test::errand)
