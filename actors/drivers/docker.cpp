@@ -179,6 +179,9 @@ struct docker_read_state {
   size_t bytes_max = 0;
 };
 
+/// How often output is looked for while a reader waits.
+constexpr auto look_interval = std::chrono::milliseconds{20};
+
 using docker_read_actor
   = caf::typed_actor<caf::replies_to<read_log>::with<log_chunk>,
                      // INTERNAL: looks again.
@@ -190,7 +193,6 @@ docker_read_actor::behavior_type
 docker_read(docker_read_actor::stateful_pointer<docker_read_state> self,
             std::shared_ptr<docker_driver_state::output> from,
             std::chrono::steady_clock::time_point until) {
-  constexpr auto look_interval = std::chrono::milliseconds{20};
   return {
     [self](const read_log& x) -> caf::result<log_chunk> {
       self->state.bytes_max = x.bytes_max;
