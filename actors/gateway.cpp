@@ -255,10 +255,13 @@ void gateway_state::on(http_call call, api::page_request& x) {
       api::render(json::object{{"items", std::move(items)}}));
   }
   case api::page::metrics:
+    return tell_metrics(call);
   case api::page::openapi:
+    return call.exchange->answer(api::render(api::openapi()));
   case api::page::dashboard:
     return call.exchange->refuse(
-      501, "this version of troupe does not have this page yet");
+      501, "this version of troupe does not have a dashboard yet; `troupe "
+           "tasks` and `troupe nodes` show the cluster");
   }
 }
 

@@ -99,7 +99,7 @@ public:
   explicit a_node(std::string name) {
     profile_.name = std::move(name);
     profile_.capacity = {4'000, int64_t{4} << 30, 0, {}};
-    profile_.version = "1";
+    profile_.version = std::string{"1"};
     profile_.drivers = {"simulated"};
   }
 

@@ -162,9 +162,9 @@ TEST_CASE("a running task is shown with all that the reference names") {
   CHECK(at(x, "/endedAt") == "null");
   CHECK(at(x, "/memoryBytes") == "4096");
   CHECK(keys(x.at_pointer("/attempts/0"))
-        == std::set<std::string>{"attempt", "node", "state", "reason",
-                                 "message", "exitCode", "startedAt", "endedAt",
-                                 "placedAt"});
+        == std::set<std::string>{"attempt", "allocation", "node", "state",
+                                 "reason", "message", "exitCode", "startedAt",
+                                 "endedAt", "placedAt"});
   CHECK(at(x, "/attempts/0/state") == "running");
 }
 
