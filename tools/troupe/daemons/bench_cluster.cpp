@@ -203,6 +203,7 @@ int run(const options& o) {
   begin = clock::now();
   std::atomic<uint64_t> next{0};
   std::atomic<uint64_t> refused{0};
+  std::atomic<uint64_t> accepted{0};
   std::atomic<uint64_t> done{0};
   auto arrays = (o.tasks - std::min<uint64_t>(o.singles, o.tasks)) / o.array;
   std::vector<std::thread> threads;
@@ -214,6 +215,8 @@ int run(const options& o) {
           std::this_thread::sleep_for(std::chrono::milliseconds{2});
         if (client.submit(job(o, fmt::format("array-{}", k), o.array, k)) < 0)
           ++refused;
+        else
+          accepted += o.array;
       }
     });
   std::mutex mutex;
@@ -228,16 +231,23 @@ int run(const options& o) {
       std::lock_guard guard{mutex};
       if (took < 0)
         ++refused;
-      else
+      else {
+        ++accepted;
         answers.push_back(took);
+      }
     }
   });
   auto wanted = arrays * o.array + o.singles;
   auto busy = 0.0;
   while (done < wanted && seconds_since(begin) < 600) {
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    // Old jobs are forgotten meanwhile: what has ended is what was accepted
+    // and is not under way.
+    auto before = accepted.load();
     auto tasks = look(all).tasks;
-    done = tasks["succeeded"];
+    auto open = tasks["pending"] + tasks["placed"] + tasks["starting"]
+                + tasks["running"];
+    done = before - std::min(before, open);
     auto elapsed = seconds_since(begin);
     // Arrays set the pace: afterwards only single ones trickle in.
     if (done < arrays * o.array)
