@@ -57,8 +57,18 @@ MetricFamily of_nodes(std::string name, std::string help,
 
 } // namespace
 
-std::string metrics_text(const cluster_view& cluster,
-                         const std::vector<node_view>& nodes) {
+std::string node_metrics_text() {
+  std::vector<MetricFamily> all;
+  all.push_back(
+    std::move(
+      gauge{"troupe_build_info", "The version that runs; always 1."}.add(
+        {{"version", TROUPE_VERSION}}, 1))
+      .family());
+  return prometheus::TextSerializer{}.Serialize(all);
+}
+
+std::string
+metrics_text(const cluster_view& cluster, const std::vector<node_view>& nodes) {
   std::vector<MetricFamily> all;
   auto put = [&](gauge& x) { all.push_back(std::move(x).family()); };
   put(gauge{"troupe_build_info", "The version that runs; always 1."}.add(

@@ -12,6 +12,9 @@ namespace troupe::runtime {
 [[nodiscard]] std::string metrics_text(const cluster_view& cluster,
                                        const std::vector<node_view>& nodes);
 
+/// The metrics of a machine's own process, in the same format.
+[[nodiscard]] std::string node_metrics_text();
+
 /// `Content-Type` of that text.
 constexpr auto metrics_content_type
   = "text/plain; version=0.0.4; charset=utf-8";

@@ -4,6 +4,10 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
+#include "runtime/http/exchange.hpp"
+#include "runtime/http/server.hpp"
+#include "runtime/metrics.hpp"
+
 #include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
@@ -14,7 +18,32 @@ struct everything {
   std::unique_ptr<system_config> config;
   std::unique_ptr<caf::actor_system> system;
   std::unique_ptr<node_host> node;
+  std::unique_ptr<runtime::http::server> http;
 };
+
+/// Serves what a monitoring system asks of a machine.
+expected<std::unique_ptr<runtime::http::server>, std::string>
+serve_metrics(const config::daemon_options& options) {
+  auto address = config::read_host_port("metrics", options.metrics);
+  if (!address)
+    return make_unexpected(address.error());
+  runtime::http::server_options wanted;
+  wanted.host = address->host;
+  wanted.port = address->port;
+  wanted.connections_max = 64;
+  return runtime::http::server::start(
+    wanted, [](const runtime::http::exchange& x) {
+      auto& path = x.request().path;
+      if (path == "/metrics")
+        x.answer(
+          {200, runtime::metrics_content_type, runtime::node_metrics_text()});
+      else if (path == "/healthz")
+        x.answer({200, "application/json", R"({"status":"ok"})"});
+      else
+        x.refuse(404, "a node serves /metrics and /healthz; everything else "
+                      "is the controller's");
+    });
+}
 
 /// Called back by the joining actor, perhaps more than once.
 struct first_answer {
@@ -31,7 +60,11 @@ start_node(const config::daemon_options& options) {
   if (!node)
     return make_unexpected(node.error());
   auto tls = config::tls_of(options);
+  auto http = serve_metrics(options);
+  if (!http)
+    return make_unexpected(http.error());
   auto all = std::make_shared<everything>();
+  all->http = std::move(*http);
   system_options wanted{*tls};
   wanted.agents = std::make_shared<agent_directory>();
   // The controller gives up first: see system_options.
@@ -57,6 +90,7 @@ start_node(const config::daemon_options& options) {
     return make_unexpected(started.error());
   all->node = std::move(*started);
   auto stop = [all] {
+    all->http->stop();
     all->node->stop();
     all->node.reset();
     all->system.reset();
@@ -77,7 +111,9 @@ start_node(const config::daemon_options& options) {
     stop();
     return make_unexpected(first.error());
   }
-  return running_daemon{"name=" + name + " controller=" + *first, stop};
+  return running_daemon{"name=" + name + " controller=" + *first
+                          + " metrics=" + all->http->address(),
+                        stop};
 }
 
 } // namespace
