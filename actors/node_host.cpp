@@ -105,6 +105,7 @@ driver_child(driver_kind kind, const std::shared_ptr<handles>& h,
               wanted.cluster_id = identity;
               wanted.socket = options.docker_socket;
               wanted.defaults = options.docker_defaults;
+              wanted.volumes = options.volumes;
               made = self->spawn(docker_driver, std::move(wanted));
               break;
             }

@@ -28,6 +28,8 @@ struct node_host_options {
   std::vector<driver_kind> drivers;
   std::string docker_socket = "/var/run/docker.sock";
   runtime::docker::container_defaults docker_defaults{};
+  /// Directories that jobs may mount from.
+  std::vector<std::string> volumes{};
   join_options join;
   std::shared_ptr<agent_directory> agents;
   std::shared_ptr<runtime::process::spawner> spawner;

@@ -328,6 +328,12 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
   result.docker_socket
     = x.docker.starts_with("unix://") ? x.docker.substr(7) : x.docker;
   result.docker_defaults.network_mode = x.docker_network;
+  for (auto& directory : split(x.volumes, ',')) {
+    if (!directory.starts_with('/'))
+      return make_unexpected("--volumes wants absolute directories, not \""
+                             + directory + '"');
+    result.volumes.push_back(directory);
+  }
   result.data_dir = fs::absolute(which == daemon::up
                                    ? fs::path{x.data} / "nodes" / profile.name
                                    : fs::path{x.data} / "node")

@@ -9,8 +9,8 @@ namespace troupe::runtime {
 
 /// The controller's metrics in the text format of Prometheus, version 0.0.4. Base
 /// units; never a task's name as a label.
-[[nodiscard]] std::string metrics_text(const cluster_view& cluster,
-                                       const std::vector<node_view>& nodes);
+[[nodiscard]] std::string
+metrics_text(const cluster_view& cluster, const std::vector<node_view>& nodes);
 
 /// The metrics of a machine's own process, in the same format.
 [[nodiscard]] std::string node_metrics_text();

@@ -14,8 +14,8 @@ using environment = std::vector<std::pair<std::string, std::string>>;
 /// `TROUPE_TASK`, `TROUPE_INDEX`, `TROUPE_COUNT`, `TROUPE_ATTEMPT`,
 /// `TROUPE_NODE`, `TROUPE_PORT_<NAME>` for each port, `TROUPE_GPUS`; then what the
 /// job says, which wins.
-[[nodiscard]] environment environment_of(const work_item& item,
-                                         const std::string& node);
+[[nodiscard]] environment
+environment_of(const work_item& item, const std::string& node);
 
 /// Number of a signal such as `SIGTERM`; 15 for one that is unknown here.
 [[nodiscard]] int signal_number(const std::string& name);

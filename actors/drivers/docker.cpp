@@ -6,6 +6,7 @@
 #include "runtime/base64.hpp"
 #include "runtime/log.hpp"
 #include "runtime/run_environment.hpp"
+#include "runtime/volumes.hpp"
 
 namespace troupe {
 
@@ -309,6 +310,13 @@ void docker_driver_state::open_engine() {
 
 void docker_driver_state::start(const work_item& item) {
   auto id = item.allocation;
+  if (auto ok = runtime::check_volumes(item.spec->volumes, options.volumes);
+      !ok) {
+    listeners.tell(failed_event(id,
+                                {docker::error_kind::start_error, ok.error()},
+                                wall.at(self->clock().now())));
+    return;
+  }
   auto me = driver_actor{self};
   auto now = wall.at(self->clock().now());
   engine->start(

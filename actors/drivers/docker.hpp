@@ -24,6 +24,8 @@ struct docker_driver_options {
   std::string cluster_id;
   std::string socket = "/var/run/docker.sock";
   runtime::docker::container_defaults defaults{};
+  /// Directories that jobs may mount from.
+  std::vector<std::string> volumes{};
   /// Containers whose end is acknowledged and whose logs are still kept.
   size_t ended_kept_max = 50;
   /// Output that one reader may leave unread; beyond, its stream ends.

@@ -144,7 +144,11 @@ exec_waiter(exec_waiter_actor::stateful_pointer<exec_waiter_state> self,
 } // namespace
 
 void process_driver_state::start(const start_run& x) {
-  auto ok = engine->start(spec_of(x.item, options.node));
+  auto ok = x.item.spec->volumes.empty()
+              ? engine->start(spec_of(x.item, options.node))
+              : make_unexpected(std::string{
+                "a process sees the machine's own files: volumes are for "
+                "containers, leave them out"});
   if (ok)
     return;
   process::run_exit failed;

@@ -108,6 +108,14 @@ class Docker(ClusterTest):
         self.assertIn("no-such-image", task["message"])
         self.assertEqual(self.containers_of("typo.0"), [])
 
+    def test_a_volume_that_the_node_does_not_allow_is_refused(self):
+        task = self.submit_and_wait(
+            container("true", name="nosy",
+                      volumes=[{"host": "/etc", "path": "/host"}]), "failed")
+        self.assertEqual(task["reason"], "driverError")
+        self.assertIn("--volumes", task["message"])
+        self.assertEqual(self.containers_of("nosy.0"), [])
+
     def test_a_command_that_is_not_there_is_named(self):
         task = self.submit_and_wait(
             container("", name="typo", command=["no-such-command"]), "failed")
