@@ -1,5 +1,6 @@
 #include "actors/controller.hpp"
 
+#include <condition_variable>
 #include <mutex>
 
 #include <caf/all.hpp>
@@ -22,6 +23,7 @@ namespace log = runtime::log;
 /// the children, so each child finds those before it.
 struct controller::handles {
   std::mutex mutex;
+  std::condition_variable changed;
   journal_actor journal;
   watch_actor watch;
   scheduler_actor scheduler;
@@ -32,6 +34,7 @@ struct controller::handles {
   caf::actor keep(Handle handles::*slot, Handle x) {
     std::lock_guard guard{mutex};
     this->*slot = x;
+    changed.notify_all();
     return caf::actor_cast<caf::actor>(x);
   }
 
@@ -158,13 +161,12 @@ controller::start(caf::actor_system& system, controller_options options,
       if (why && why != caf::exit_reason::user_shutdown && failed)
         failed(system.render(why));
     });
-  // The supervisor starts its children before it hears anything.
   result->door_
     = system.spawn(stand_in, [h] { return h->get(&handles::nodes); });
   {
-    caf::scoped_actor self{system};
-    while (!h->get(&handles::gateway))
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    // The gateway is the last child that the supervisor starts.
+    std::unique_lock lock{h->mutex};
+    h->changed.wait(lock, [&] { return bool{h->gateway}; });
   }
   if (auto ok = await_lead(system, h->get(&handles::scheduler), options); !ok)
     return make_unexpected(ok.error());
