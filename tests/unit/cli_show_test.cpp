@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
+#include "tools/troupe/drain.hpp"
 #include "tools/troupe/figures.hpp"
 #include "tools/troupe/line_prefix.hpp"
 #include "tools/troupe/machine.hpp"
@@ -305,4 +306,23 @@ TEST_CASE("the listener of a port is found in the kernel's table") {
   CHECK(listening_inode(table, 4640) == 222u);
   CHECK_FALSE(listening_inode(table, 4641));
   CHECK_FALSE(listening_inode("", 4640));
+}
+
+TEST_CASE("a drain is over when the node says so, or when it is undone") {
+  CHECK(step_of(json(R"({"eligibility": "draining"})"))
+        == drain_step::draining);
+  CHECK(step_of(json(R"({"eligibility": "drained"})")) == drain_step::drained);
+  CHECK(step_of(json(R"({"eligibility": "eligible"})")) == drain_step::undone);
+  CHECK(step_of(json(R"({"eligibility": "cordoned"})")) == drain_step::undone);
+}
+
+TEST_CASE("a drain shows what is left to move") {
+  auto node = json(R"({"name": "n1", "tasks": 3})");
+  CHECK(drain_text(node, json(R"([{"id": "web.0"}, {"id": "web.1"}])"))
+        == "n1: 3 tasks to move: web.0, web.1, ..");
+  CHECK(drain_text(json(R"({"name": "n1", "tasks": 1})"),
+                   json(R"([{"id": "web.0"}])"))
+        == "n1: 1 task to move: web.0");
+  CHECK(drain_text(json(R"({"name": "n1", "tasks": 2})"), json("[]"))
+        == "n1: 2 tasks to move");
 }

@@ -82,6 +82,10 @@ std::string node_hint(const json_value& node) {
            "reach the controller?\n";
   if (eligibility == "cordoned" || eligibility == "drained")
     return fmt::format("To let it take work again: troupe uncordon {}\n", name);
+  if (eligibility == "draining")
+    return fmt::format("It is being emptied. To undo that: troupe uncordon "
+                       "{}\n",
+                       name);
   return {};
 }
 

@@ -20,6 +20,7 @@ constexpr auto running = std::to_array<verb>({
   {"stop", "stop jobs or tasks", run_stop},
   {"restart", "stop jobs or tasks and place them anew", run_restart},
   {"scale", "change how many tasks a job has", run_scale},
+  {"rollback", "take jobs back to the spec before", run_rollback},
   {"delete", "stop jobs and forget them", run_delete},
 });
 
@@ -44,6 +45,7 @@ constexpr auto debugging = std::to_array<verb>({
 });
 
 constexpr auto operating = std::to_array<verb>({
+  {"drain", "move the tasks of nodes elsewhere", run_drain},
   {"cordon", "place nothing more on nodes", run_cordon},
   {"uncordon", "let nodes take work again", run_uncordon},
   {"label", "set and remove labels of a node", run_label},

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "tools/troupe/output.hpp"
+#include "tools/troupe/persist.hpp"
+#include "tools/troupe/progress_line.hpp"
 #include "tools/troupe/show.hpp"
 
 namespace troupe::tools {
@@ -16,29 +18,6 @@ namespace {
 // One look at a time, and few: the controller says when something changed.
 constexpr std::string_view patience = "10s";
 constexpr std::chrono::milliseconds pause{200};
-// Past a restart of the controller.
-constexpr int attempts_max = 30;
-
-/// One line on a terminal that is written over and over.
-class progress_line {
-public:
-  void show(const std::string& text) {
-    if (!on_ || text == shown_)
-      return;
-    shown_ = text;
-    fmt::print(stderr, "\r\x1b[K{}", inert(text));
-    std::fflush(stderr);
-  }
-  void clear() {
-    if (on_ && !shown_.empty())
-      fmt::print(stderr, "\r\x1b[K");
-    shown_.clear();
-  }
-
-private:
-  bool on_ = stderr_is_terminal();
-  std::string shown_;
-};
 
 /// The first task of `job` in `state`, or null.
 json_value first_task(const rest& controller, const std::string& job,
@@ -84,19 +63,6 @@ look_at(const rest& controller, const std::string& name) {
   }
   auto end = end_of(*job, tasks);
   return std::pair{std::move(*job), end};
-}
-
-/// Asks again as long as the controller may only be restarting.
-template <class F>
-auto persist(F ask) {
-  auto result = ask();
-  for (int i = 0; i < attempts_max && !result
-                  && result.error().code == exit_code::unreachable;
-       ++i) {
-    std::this_thread::sleep_for(std::chrono::seconds{1});
-    result = ask();
-  }
-  return result;
 }
 
 } // namespace
