@@ -17,13 +17,17 @@ public:
     // nop
   }
 
-  explicit wall_clock(steady start)
-    : wall_clock({std::chrono::duration_cast<std::chrono::milliseconds>(
-                    std::chrono::system_clock::now().time_since_epoch())
-                    .count()},
-                 start) {
+  explicit wall_clock(steady start) : wall_clock(read(start), start) {
     // nop
   }
+
+  /// Tells the wall clock's time. Tests of virtual time put a clock of their own
+  /// here, before the first actor lives.
+  static inline timestamp (*read)(steady now) = [](steady) {
+    return timestamp{std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count()};
+  };
 
   [[nodiscard]] timestamp at(steady now) const {
     return wall_

@@ -156,6 +156,8 @@ join_actor::behavior_type join(join_actor::stateful_pointer<join_state> self,
   auto& state = self->state;
   state.options = std::move(options);
   state.agent = std::move(agent);
+  if (state.options.seed)
+    state.chance.seed(*state.options.seed);
   state.incarnation = state.chance();
   self->send(state.agent, tell_session_end{self});
   self->send(self, atom::tick_v, state.attempt);

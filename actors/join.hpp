@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ struct join_options {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds hello_timeout{20'000};
   std::chrono::milliseconds measure_timeout{5'000};
+  /// Of the pauses between tries and heartbeats; absent: never the same twice.
+  std::optional<uint64_t> seed;
   /// Called with the first welcome, and with a refusal that no waiting helps.
   std::function<void(const node_welcome&, const controller_address&)> on_joined;
   std::function<void(const std::string&)> on_refused;

@@ -44,10 +44,7 @@ struct stage {
     run_event x;
     x.allocation = {7};
     x.phase = phase;
-    // Of the wall clock, which the task reads when it begins.
-    x.at = {std::chrono::duration_cast<milliseconds>(
-              std::chrono::system_clock::now().time_since_epoch())
-              .count()};
+    x.at = world.wall();
     x.exit_code = exit_code;
     if (exit_code) {
       x.state = *exit_code == 0 ? task_state::succeeded : task_state::failed;

@@ -1,5 +1,7 @@
 #include "tests/flow/house.hpp"
 
+#include <algorithm>
+
 #include <caf/all.hpp>
 
 #include "messages/contract.hpp"
@@ -16,15 +18,25 @@
 #include "actors/nodes.hpp"
 #include "actors/policy.hpp"
 #include "actors/scheduler.hpp"
+#include "actors/supervisor.hpp"
 #include "actors/watch.hpp"
 
 #include "tests/virtual_world/text.hpp"
 
 namespace troupe::test {
 
-house::house(uint64_t seed)
-  : world(seed), journal_core_(std::make_shared<runtime::memory_journal>()),
+house::house(uint64_t seed) : house(house_options{.seed = seed}) {
+  // nop
+}
+
+house::house(house_options options)
+  : world(options.seed), options_(std::move(options)),
+    journal_core_(options_.journal),
     agents_(std::make_shared<agent_directory>()) {
+  if (!journal_core_)
+    journal_core_ = std::make_shared<runtime::memory_journal>();
+  options_.node.cluster_id = journal_core_->cluster_id();
+  options_.node.local_agents = agents_;
   spdlog::set_level(spdlog::level::off);
 }
 
@@ -38,66 +50,146 @@ house::~house() {
 // -- the controller ----------------------------------------------------------
 
 void house::start_controller() {
-  auto& system = world.system();
-  journal_
-    = system.spawn(troupe::journal, journal_actor_options{}, journal_core_);
-  watch_ = system.spawn(troupe::watch, watch_options{}, journal_);
-  scheduler_
-    = system.spawn(troupe::scheduler, scheduler_options{}, journal_, watch_);
-  policy_ = system.spawn(troupe::policy, "binpack", scheduler_);
-  node_actor_options options;
-  options.cluster_id = journal_core_->cluster_id();
-  options.local_agents = agents_;
-  nodes_ = system.spawn(troupe::nodes, options, scheduler_);
+  std::vector<child_spec> children;
+  children.push_back(
+    {"journal", [this](caf::event_based_actor* self) {
+       return keep(
+         journal_,
+         options_.make_journal
+           ? options_.make_journal(self, journal_core_)
+           : self->spawn(troupe::journal, options_.journaling, journal_core_));
+     }});
+  children.push_back(
+    {"watch", [this](caf::event_based_actor* self) {
+       return keep(watch_,
+                   self->spawn(troupe::watch, watch_options{}, journal_));
+     }});
+  children.push_back({"scheduler", [this](caf::event_based_actor* self) {
+                        return keep(scheduler_, self->spawn(troupe::scheduler,
+                                                            options_.scheduler,
+                                                            journal_, watch_));
+                      }});
+  for (auto& strategy : options_.strategies)
+    children.push_back(
+      {"policy " + strategy, [this, strategy](caf::event_based_actor* self) {
+         return keep(policy_,
+                     self->spawn(troupe::policy, strategy, scheduler_));
+       }});
+  children.push_back(
+    {"nodes", [this](caf::event_based_actor* self) {
+       return keep(nodes_,
+                   self->spawn(troupe::nodes, options_.node, scheduler_));
+     }});
+  supervisor_options root{"controller", restart_strategy::rest_for_one};
+  root_ = world.system().spawn(supervisor, root, std::move(children));
+  *controller_lives_ = true;
+  root_->attach_functor(
+    [lives = controller_lives_](const caf::error&) { *lives = false; });
+  world.settle();
+}
+
+void house::kill_all(const std::vector<caf::actor>& xs) {
+  for (auto& x : xs)
+    if (x)
+      world.kill(x);
   world.settle();
 }
 
 void house::kill_controller() {
+  if (!root_)
+    return;
+  std::vector<std::string> lost;
   for (auto& [name, x] : machines_)
-    x->link.snap();
-  for (auto& x :
-       std::vector<caf::actor>{caf::actor_cast<caf::actor>(policy_),
-                               caf::actor_cast<caf::actor>(scheduler_),
-                               caf::actor_cast<caf::actor>(watch_),
-                               caf::actor_cast<caf::actor>(journal_)})
-    world.kill(x);
+    if (!x->link.is_cut()) {
+      x->link.snap();
+      lost.push_back(name);
+    }
   // It passes this on to its children, which `kill` would not.
-  caf::anon_send_exit(nodes_, caf::exit_reason::user_shutdown);
+  if (nodes_)
+    caf::anon_send_exit(nodes_, caf::exit_reason::user_shutdown);
+  kill_all({std::exchange(root_, nullptr),
+            caf::actor_cast<caf::actor>(std::exchange(policy_, nullptr)),
+            caf::actor_cast<caf::actor>(std::exchange(scheduler_, nullptr)),
+            caf::actor_cast<caf::actor>(std::exchange(watch_, nullptr)),
+            caf::actor_cast<caf::actor>(std::exchange(journal_, nullptr))});
   nodes_ = nullptr;
-  policy_ = nullptr;
-  scheduler_ = nullptr;
-  watch_ = nullptr;
-  journal_ = nullptr;
-  world.settle();
-  for (auto& [name, x] : machines_)
-    x->link.mend();
+  for (auto& name : lost)
+    machines_.at(name)->link.mend();
+}
+
+const runtime::cluster* house::cluster() const {
+  using shell = scheduler_actor::stateful_base<scheduler_state>;
+  auto* x = scheduler_ ? dynamic_cast<shell*>(
+              caf::actor_cast<caf::abstract_actor*>(scheduler_))
+                       : nullptr;
+  return x == nullptr || !has_controller() ? nullptr : x->state.core.get();
 }
 
 // -- machines ----------------------------------------------------------------
 
 machine& house::start_machine(const std::string& name) {
-  auto& system = world.system();
-  auto& result = machines_[name];
-  result = std::make_unique<machine>(system);
-  result->driver = system.spawn(simulated_driver);
-  agent_options agent;
-  agent.node = name;
-  agent.drivers = {{driver_kind::simulated, result->driver}};
-  result->agent = system.spawn(troupe::agent, agent, std::nullopt);
+  return start_machine(machine_options{.name = name});
+}
+
+machine& house::start_machine(machine_options options) {
+  auto name = options.name;
+  auto& at = machines_[name];
+  if (!at)
+    at = std::make_unique<machine>(world.system());
+  auto* x = at.get();
+  x->options = std::move(options);
+  std::vector<child_spec> children;
+  children.push_back({"driver", [this, x](caf::event_based_actor* self) {
+                        return keep(x->driver,
+                                    x->options.make_driver
+                                      ? x->options.make_driver(self)
+                                      : self->spawn(simulated_driver));
+                      }});
+  children.push_back({"agent", [this, x](caf::event_based_actor* self) {
+                        agent_options wanted;
+                        wanted.node = x->options.name;
+                        wanted.drivers = {{driver_kind::simulated, x->driver}};
+                        std::optional<runtime::agent_store> store;
+                        if (!x->options.store.empty())
+                          store = *runtime::agent_store::open(x->options.store);
+                        return keep(x->agent,
+                                    self->spawn(troupe::agent, wanted, store));
+                      }});
   join_options join;
   join.profile.name = name;
-  join.profile.capacity = {4'000, int64_t{8} << 30, 0, {}};
-  join.profile.labels = {{"machine", name}};
+  join.profile.capacity = x->options.capacity;
+  join.profile.labels = x->options.labels;
+  join.profile.labels.push_back({"machine", name});
+  std::sort(join.profile.labels.begin(), join.profile.labels.end());
   join.profile.drivers = {"simulated"};
-  join.local_controller = [this, name, x = result.get()]() -> nodes_actor {
+  join.seed = x->options.seed;
+  join.local_controller = [this, name, x]() -> nodes_actor {
     if (!nodes_ || x->link.is_cut())
       return {};
-    agents_->put(name, x->link.through(x->agent));
-    return x->link.through(nodes_);
+    agents_->put(name, x->link.through(x->agent, cable_end::machine));
+    return x->link.through(nodes_, cable_end::controller);
   };
-  result->join = system.spawn(troupe::join, join, result->agent);
+  children.push_back({"join", [this, x, join](caf::event_based_actor* self) {
+                        return keep(x->join,
+                                    self->spawn(troupe::join, join, x->agent));
+                      }});
+  supervisor_options root{"node " + name, restart_strategy::rest_for_one};
+  x->root = world.system().spawn(supervisor, root, std::move(children));
   world.settle();
-  return *result;
+  return *x;
+}
+
+void house::kill_machine(const std::string& name) {
+  auto& x = *machines_.at(name);
+  auto was_cut = x.link.is_cut();
+  x.link.snap();
+  agents_->remove(name);
+  kill_all({std::exchange(x.root, nullptr),
+            caf::actor_cast<caf::actor>(std::exchange(x.join, nullptr)),
+            caf::actor_cast<caf::actor>(std::exchange(x.agent, nullptr)),
+            caf::actor_cast<caf::actor>(std::exchange(x.driver, nullptr))});
+  if (!was_cut)
+    x.link.mend();
 }
 
 // -- what users do and see ---------------------------------------------------

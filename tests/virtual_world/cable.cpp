@@ -8,7 +8,7 @@ namespace troupe::test {
 
 void wire::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
   if (owner_ != nullptr && target_)
-    owner_->deliver(target_, std::move(what));
+    owner_->deliver(target_, at_, std::move(what));
 }
 
 void wire::kill_proxy(caf::execution_unit* context, caf::error reason) {
@@ -22,27 +22,37 @@ cable::~cable() {
 }
 
 void cable::snap() {
-  cut_ = true;
+  cut();
+  stalled_ = false;
+  held_.clear();
   for (auto& [id, x] : std::exchange(wires_, {}))
     static_cast<wire*>(x->get())->kill_proxy(
       nullptr, caf::exit_reason::remote_link_unreachable);
 }
 
-caf::strong_actor_ptr cable::wire_to(const caf::strong_actor_ptr& x) {
+void cable::mend() {
+  cut_ = {};
+  stalled_ = false;
+  for (auto& [target, what] : std::exchange(held_, {}))
+    target->get()->enqueue(std::move(what), nullptr);
+}
+
+caf::strong_actor_ptr
+cable::wire_to(const caf::strong_actor_ptr& x, cable_end at) {
   if (!x || dynamic_cast<wire*>(x->get()) != nullptr)
     return x;
   auto id = x->id();
-  auto& result = wires_[id];
-  if (result)
-    return result;
+  if (auto known = wires_.find(id); known != wires_.end())
+    return known->second;
   caf::actor_config config;
-  result = caf::make_actor<wire, caf::strong_actor_ptr>(
-    system_.next_actor_id(), system_.node(), &system_, config, this, x);
+  auto result = caf::make_actor<wire, caf::strong_actor_ptr>(
+    system_.next_actor_id(), system_.node(), &system_, config, this, x, at);
+  wires_.emplace(id, result);
   // The end of an actor is told to the other end, unless the cable is cut.
   x->get()->attach_functor(
     [id, weak = std::weak_ptr<cable*>(alive_)](const caf::error& why) {
       auto owner = weak.lock();
-      if (!owner || (*owner)->cut_)
+      if (!owner || (*owner)->is_cut())
         return;
       auto& wires = (*owner)->wires_;
       if (auto at = wires.find(id); at != wires.end()) {
@@ -54,21 +64,26 @@ caf::strong_actor_ptr cable::wire_to(const caf::strong_actor_ptr& x) {
   return result;
 }
 
-void cable::deliver(const caf::strong_actor_ptr& target,
+void cable::deliver(const caf::strong_actor_ptr& target, cable_end at,
                     caf::mailbox_element_ptr what) {
-  if (cut_)
+  if (cut_[static_cast<size_t>(at)])
     return;
-  auto sender = wire_to(what->sender);
+  auto other
+    = at == cable_end::machine ? cable_end::controller : cable_end::machine;
+  auto sender = wire_to(what->sender, other);
   auto id = what->mid;
   auto message = what->move_content_to_message();
   if (message.size() == 1 && message.match_element<attach_session>(0)) {
     auto x = message.get_as<attach_session>(0);
-    x.session = through(x.session);
+    x.session = through(x.session, other);
     message = caf::make_message(std::move(x));
   }
-  target->get()->enqueue(
-    caf::make_mailbox_element(std::move(sender), id, {}, std::move(message)),
-    nullptr);
+  auto element
+    = caf::make_mailbox_element(std::move(sender), id, {}, std::move(message));
+  if (stalled_)
+    held_.emplace_back(target, std::move(element));
+  else
+    target->get()->enqueue(std::move(element), nullptr);
 }
 
 } // namespace troupe::test

@@ -18,6 +18,20 @@ using std::chrono::nanoseconds;
 /// Lines that are kept: a test that says more has gone wild.
 constexpr size_t lines_max = 1'000'000;
 
+/// The wall clock's time when every virtual world begins: some day of 2027.
+constexpr int64_t beginning_ms = 1'800'000'000'000;
+
+timestamp read_wall(std::chrono::steady_clock::time_point now) {
+  using std::chrono::milliseconds;
+  return {
+    beginning_ms
+    + std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()};
+}
+
+/// Puts the wall clock of virtual worlds in place, once for the program.
+[[maybe_unused]] const auto wall_is_virtual
+  = (wall_clock::read = read_wall, true);
+
 } // namespace
 
 virtual_world::config::config() {
@@ -58,6 +72,18 @@ void virtual_world::end() {
 
 virtual_world::time_point virtual_world::now() {
   return scheduler_.clock().now();
+}
+
+std::vector<caf::actor> virtual_world::living(std::string_view type) const {
+  std::vector<caf::actor> result;
+  for (auto& x : seen_)
+    if (auto p = caf::actor_cast<caf::strong_actor_ptr>(x))
+      if (auto* local = dynamic_cast<caf::local_actor*>(p->get());
+          local != nullptr && local->name() == type
+          && !static_cast<caf::monitorable_actor*>(local)->getf(
+            caf::abstract_actor::is_terminated_flag))
+        result.push_back(caf::actor_cast<caf::actor>(p));
+  return result;
 }
 
 // -- delivering --------------------------------------------------------------

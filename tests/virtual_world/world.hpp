@@ -19,6 +19,8 @@
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
 
+#include "actors/clock.hpp"
+
 namespace troupe::test {
 
 /// The answer to `virtual_world::ask`, once there is one.
@@ -37,7 +39,8 @@ struct errand {
 /// An actor system in one thread, with a clock that only moves when told to.
 ///
 /// One message is delivered at a time. Which actor hears next is a function of
-/// the seed; with seed 0, the one that has waited longest. What is said is noted
+/// the seed; with seed 0, the one that has waited longest. The wall clock follows
+/// the virtual one, from the same moment in every world. What is said is noted
 /// as it is delivered, one line for each message: `journal -> scheduler:
 /// appended(3)`. Ticks, measurements, heartbeats and what an actor says to itself
 /// are not noted.
@@ -55,6 +58,8 @@ public:
 
   [[nodiscard]] caf::actor_system& system() { return system_; }
   [[nodiscard]] time_point now();
+  /// The same of the wall clock.
+  [[nodiscard]] timestamp wall() { return wall_clock::read(now()); }
 
   /// Delivers one message. Returns false if nobody has anything to hear now.
   bool step();
@@ -112,6 +117,10 @@ public:
   void kill(const Handle& who) {
     caf::anon_send_exit(who, caf::exit_reason::kill);
   }
+
+  /// Actors of a type, such as `task`, that have heard something and live, oldest
+  /// first.
+  [[nodiscard]] std::vector<caf::actor> living(std::string_view type) const;
 
   /// Becomes true with the end of `who`.
   template <class Handle>
