@@ -39,6 +39,16 @@ struct job_updated {
   BOOST_DESCRIBE_CLASS(job_updated, (), (job, spec, job_version, key), (), ())
 };
 
+/// Says that `awaited` has ended as `job` wants: `job` does not wait for it any
+/// more, whatever becomes of it later.
+struct job_dependency_met {
+  static constexpr auto type = "jobDependencyMet";
+  std::string job;
+  std::string awaited;
+  bool operator==(const job_dependency_met&) const = default;
+  BOOST_DESCRIBE_CLASS(job_dependency_met, (), (job, awaited), (), ())
+};
+
 struct job_scaled {
   static constexpr auto type = "jobScaled";
   std::string job;
@@ -221,11 +231,13 @@ struct leader_elected {
   BOOST_DESCRIBE_CLASS(leader_elected, (), (leader, program_version), (), ())
 };
 
-using fact = std::variant<
-  job_submitted, job_updated, job_scaled, job_stopped, job_forgotten,
-  task_placed, task_starting, task_started, task_health_changed, task_stopping,
-  task_ended, task_requeued, node_joined, node_unhealthy, node_ready,
-  node_removed, node_cordoned, node_labelled, settings_changed, leader_elected>;
+using fact
+  = std::variant<job_submitted, job_updated, job_scaled, job_stopped,
+                 job_forgotten, task_placed, task_starting, task_started,
+                 task_health_changed, task_stopping, task_ended, task_requeued,
+                 node_joined, node_unhealthy, node_ready, node_removed,
+                 node_cordoned, node_labelled, settings_changed, leader_elected,
+                 job_dependency_met>;
 
 /// A fact with its place in the journal.
 struct event {

@@ -46,6 +46,10 @@ public:
   a_job& window(milliseconds x) { return set(spec_.restart.window, x); }
   a_job& strategy(std::string x) { return set(spec_.strategy, std::move(x)); }
   a_job& scheduler(std::string x) { return set(spec_.scheduler, std::move(x)); }
+  a_job& after(std::string job, job_outcome x = job_outcome::succeeded) {
+    spec_.after.push_back({std::move(job), x});
+    return *this;
+  }
   a_job& exclusive() { return set(spec_.exclusive, true); }
   a_job& command(std::vector<std::string> x) {
     return set(spec_.command, std::move(x));

@@ -1,6 +1,8 @@
 // The fold: what each fact does to the state. Nothing is decided here, so that
 // a journal gives the same state whoever reads it.
 
+#include <algorithm>
+
 #include "messages/contract.hpp"
 
 #include "runtime/cluster/cluster.hpp"
@@ -21,6 +23,7 @@ void cluster::apply(const event& x) {
   folding_ = false;
   helped_.clear();
   populated_.clear();
+  ended_.clear();
 }
 
 void cluster::fold_event(const event& x) {
@@ -43,6 +46,10 @@ void cluster::fold(const job_submitted& x) {
   job.count = x.spec->count;
   job.submitted_at = now_;
   jobs_by_birth_[job.born] = &job;
+  std::set<std::string, std::less<>> awaited;
+  for (auto& dependency : x.spec->after)
+    awaited.insert(dependency.job);
+  await_jobs(job, std::move(awaited));
   enter_class(job);
   refresh(job);
   remember_key(x.key, {x.job, 1, job.count, true});
@@ -50,6 +57,14 @@ void cluster::fold(const job_submitted& x) {
 
 void cluster::fold(const job_updated& x) {
   auto& job = *job_called(x.job);
+  // What it awaited before and has seen end needs not end again.
+  std::set<std::string, std::less<>> awaited;
+  for (auto& y : x.spec->after)
+    if (job.awaited.contains(y.job)
+        || std::find(job.spec->after.begin(), job.spec->after.end(), y)
+             == job.spec->after.end())
+      awaited.insert(y.job);
+  await_jobs(job, std::move(awaited));
   leave_class(job);
   if (x.job_version != job.job_version) {
     if (job.held.contains(job.job_version))
@@ -111,9 +126,16 @@ void cluster::trim(job_record& job) {
   }
 }
 
+void cluster::fold(const job_dependency_met& x) {
+  auto& job = *job_called(x.job);
+  stop_awaiting(job, x.awaited);
+  refresh(job);
+}
+
 void cluster::fold(const job_stopped& x) {
   auto& job = *job_called(x.job);
   job.stopped = true;
+  await_jobs(job, {});
   job.forget = job.forget || x.forget;
   for (uint32_t i = 0; i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {

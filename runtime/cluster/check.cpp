@@ -32,6 +32,7 @@ std::string cluster::check_invariants() const {
   size_t queued = 0;
   size_t finished = 0;
   uint64_t finished_tasks = 0;
+  size_t awaited = 0;
   for (auto& [name, job] : jobs_) {
     state_counts counts{};
     std::map<uint32_t, uint32_t> held;
@@ -80,8 +81,20 @@ std::string cluster::check_invariants() const {
       f.expect(held.contains(version),
                name + ": an older version is remembered in vain");
     queued += job.ready() > 0 ? 1 : 0;
-    finished += job.over() ? 1 : 0;
-    finished_tasks += job.over() ? job.finished_tasks : 0;
+    if (job.over() && !awaiting_.contains(name)) {
+      ++finished;
+      finished_tasks += job.finished_tasks;
+    }
+    awaited += job.awaited.size();
+    f.expect(!job.stopped || job.awaited.empty(),
+             name + ": it awaits others though it is stopped");
+    for (auto& other : job.awaited) {
+      auto at = awaiting_.find(other);
+      f.expect(at != awaiting_.end() && at->second.contains(job.born),
+               name + ": nobody would tell it that " + other + " ended");
+      f.expect(!is_met(job, other),
+               name + ": it awaits " + other + ", which has ended");
+    }
     if (job.queued) {
       auto& jobs = waiting_.at(job.klass).jobs;
       auto at = jobs.find(key_of(job));
@@ -96,6 +109,9 @@ std::string cluster::check_invariants() const {
     f.expect(job.over() == (job.finished_at != 0), name + ": finished is off");
   }
   f.expect(delayed == delayed_.size(), "delayed tasks are off");
+  for (auto& [name, births] : awaiting_)
+    awaited -= births.size();
+  f.expect(awaited == 0, "some await what they do not wait for");
   f.expect(finished == finished_.size() && finished_tasks == finished_tasks_,
            "the list of finished jobs is off");
   f.expect(jobs_by_birth_.size() == jobs_.size(), "jobs by birth are off");

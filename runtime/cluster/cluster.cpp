@@ -185,6 +185,7 @@ std::vector<node_work> cluster::take_work() {
 }
 
 void cluster::settle() {
+  wake_dependents();
   if (!helped_.empty() || !populated_.empty()) {
     std::sort(helped_.begin(), helped_.end());
     helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());
@@ -333,14 +334,12 @@ void cluster::refresh(job_record& job) {
   }
   auto over = job.over();
   if (over && job.finished_at == 0) {
-    job.finished_at = version_;
     // Two jobs may end with one fact only if one replaces the other.
-    finished_[job.finished_at] = &job;
+    job.finished_at = version_;
     job.finished_tasks = job.count;
-    finished_tasks_ += job.finished_tasks;
+    list_finished(job);
   } else if (!over && job.finished_at != 0) {
-    finished_.erase(job.finished_at);
-    finished_tasks_ -= job.finished_tasks;
+    unlist_finished(job);
     job.finished_at = 0;
   }
 }
@@ -411,10 +410,8 @@ void cluster::erase_job(job_record& job) {
     stop_waiting(job, i);
   }
   leave_class(job);
-  if (job.finished_at != 0) {
-    finished_.erase(job.finished_at);
-    finished_tasks_ -= job.finished_tasks;
-  }
+  await_jobs(job, {});
+  unlist_finished(job);
   jobs_by_birth_.erase(job.born);
   jobs_.erase(jobs_.find(job.name));
 }

@@ -142,6 +142,20 @@ private:
                    std::string message, milliseconds delay);
   void forget_old_jobs();
 
+  // decide_after.cpp
+  /// What is wrong with what the jobs of a submission wait for.
+  [[nodiscard]] std::vector<problem>
+  check_after(const std::vector<job_spec_ptr>& specs) const;
+  /// Says which of the jobs that `job` awaits have ended as it wants.
+  void meet_dependencies(job_record& job);
+  /// The same of all jobs that await one that has ended since the last call.
+  void wake_dependents();
+  [[nodiscard]] bool is_met(const job_record& job, std::string_view name) const;
+  void await_jobs(job_record& job, std::set<std::string, std::less<>> names);
+  void stop_awaiting(job_record& job, const std::string& name);
+  void list_finished(job_record& job);
+  void unlist_finished(job_record& job);
+
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
   expected<outcome, refusal> on(const change_node& x);
@@ -165,6 +179,7 @@ private:
   void fold(const job_submitted& x);
   void fold(const job_updated& x);
   void fold(const job_scaled& x);
+  void fold(const job_dependency_met& x);
   void fold(const job_stopped& x);
   void fold(const job_forgotten& x);
   void fold(const task_placed& x);
@@ -252,7 +267,12 @@ private:
   std::map<std::string, uint32_t, std::less<>> name_ids_;
   std::set<std::tuple<timestamp, version_number, uint32_t>> delayed_;
   std::map<version_number, job_record*> jobs_by_birth_;
-  /// Jobs that are over, oldest first, and how many tasks they have.
+  /// [name of a job] Births of the jobs that await its end.
+  std::map<std::string, std::set<version_number>, std::less<>> awaiting_;
+  /// Awaited jobs that may have ended since the last `settle`.
+  std::set<std::string, std::less<>> ended_;
+  /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
+  /// they have: those that may be forgotten.
   std::map<version_number, job_record*> finished_;
   uint64_t finished_tasks_ = 0;
   std::map<std::string, std::vector<submitted_job>, std::less<>> keys_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/cluster/after.hpp"
 #include "runtime/cluster/cluster.hpp"
 
 namespace troupe::runtime {
@@ -38,7 +39,6 @@ std::vector<problem> unsupported(const job_spec& x) {
   refuse(x.kind == job_kind::system, "/kind", "system jobs are");
   refuse(x.gang.has_value(), "/gang", "gangs are");
   refuse(x.health.has_value(), "/health", "health checks are");
-  refuse(!x.after.empty(), "/after", "dependencies between jobs are");
   refuse(x.schedule.has_value(), "/schedule", "schedules are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
   refuse(x.replace_after.value_or(milliseconds{0}).count() > 0,
@@ -62,13 +62,15 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
       problems.push_back(
         {(x.specs.size() > 1 ? '/' + std::to_string(i) : "") + y.pointer,
          y.detail});
+  for (auto& y : check_after(x.specs))
+    problems.push_back(std::move(y));
   if (!problems.empty())
     return make_unexpected(refusal{refusal_kind::bad_input,
                                    "the job cannot be accepted as it is",
                                    std::move(problems)});
-  for (auto& spec : x.specs) {
-    result.jobs.push_back(submit(spec, x.key));
-  }
+  result.jobs.resize(x.specs.size());
+  for (auto i : awaited_first(x.specs))
+    result.jobs[i] = submit(x.specs[i], x.key);
   return result;
 }
 
@@ -77,6 +79,8 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
   auto* job = job_called(spec->name);
   if (job == nullptr || job->over()) {
     say(job_submitted{spec->name, spec, key});
+    if (!rehearsing_)
+      meet_dependencies(*job_called(spec->name));
     return {spec->name, 1, spec->count, true};
   }
   auto changed
@@ -89,6 +93,7 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
   if (changed || !key.empty())
     say(job_updated{spec->name, spec, version, key});
   if (changed && !rehearsing_) {
+    meet_dependencies(*job);
     revive(*job, known, after_stop);
     roll(*job);
   }

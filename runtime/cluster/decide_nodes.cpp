@@ -191,6 +191,9 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
 
 expected<outcome, refusal> cluster::on(const take_lead& x) {
   say(leader_elected{x.leader, x.program_version});
+  // Whatever an earlier leader left undone.
+  for (auto& [name, births] : awaiting_)
+    ended_.insert(name);
   return outcome{};
 }
 

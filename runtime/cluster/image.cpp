@@ -83,11 +83,12 @@ struct job_image {
   /// Requests of older versions that tasks still hold.
   std::vector<class_image> older;
   std::vector<extra_image> extras;
+  std::vector<std::string> awaited;
   bool operator==(const job_image&) const = default;
   BOOST_DESCRIBE_CLASS(job_image, (),
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
-                        extras),
+                        extras, awaited),
                        (), ())
 };
 
@@ -224,7 +225,8 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.finished_tasks,
                     x.tasks.size(),
                     {},
-                    {}};
+                    {},
+                    {x.awaited.begin(), x.awaited.end()}};
     for (auto& [version, spec] : x.older)
       image.older.push_back({version, spec});
     image.extras = extras_of(x);
@@ -377,10 +379,9 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
     if (!x.past.empty())
       job.past[x.index] = x.past;
   }
-  if (job.finished_at != 0) {
-    finished_[job.finished_at] = &job;
-    finished_tasks_ += job.finished_tasks;
-  }
+  if (job.finished_at != 0)
+    list_finished(job);
+  await_jobs(job, {image.awaited.begin(), image.awaited.end()});
   // Its tasks follow in lines of their own; it joins the queue with the last.
   enter_class(job);
   if (image.tasks == 0)

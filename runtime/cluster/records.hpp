@@ -104,6 +104,8 @@ struct job_record {
   std::map<uint32_t, job_spec_ptr> older;
   /// [job version] Tasks of that version that hold capacity, none left out.
   std::map<uint32_t, uint32_t> held;
+  /// Jobs whose end it still awaits: until then none of its tasks is placed.
+  std::set<std::string, std::less<>> awaited;
   /// Where it stands in the queue, if it does.
   std::optional<queue_key> queued;
   /// Version at which its last task ended; 0 while it is not over.
@@ -140,10 +142,14 @@ struct job_record {
     return live() == 0 && in_state(task_state::pending) == 0
            && (stopped || spec->kind == job_kind::batch);
   }
-  /// Tasks that may be placed now.
-  [[nodiscard]] uint32_t ready() const {
+  /// Whether its tasks wait for something else than a place.
+  [[nodiscard]] bool held_back() const { return !awaited.empty(); }
+  /// Tasks that wait and whose own delay, if any, is over.
+  [[nodiscard]] uint32_t waiting() const {
     return stopped ? 0 : fresh() + static_cast<uint32_t>(requeued.size());
   }
+  /// Tasks that may be placed now.
+  [[nodiscard]] uint32_t ready() const { return held_back() ? 0 : waiting(); }
 };
 
 /// The state of a job, from those of its tasks.

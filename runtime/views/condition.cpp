@@ -120,6 +120,8 @@ const job_spec& spec_of(const job_record& job, uint32_t index) {
 }
 
 condition wait_of(const cluster& c, const job_record& job) {
+  if (job.held_back())
+    return held_back(c, job);
   auto& klass = c.queue().at(job.klass);
   condition result;
   if (!klass.blocked) {
@@ -161,8 +163,8 @@ condition condition_of(const cluster& c, const job_record& job, uint32_t index,
 
 uint32_t delayed(const job_record& job) {
   auto waiting = job.in_state(task_state::pending);
-  auto ready = job.ready();
-  return waiting > ready ? waiting - ready : 0;
+  auto undelayed = job.waiting();
+  return waiting > undelayed ? waiting - undelayed : 0;
 }
 
 std::optional<timestamp> first_due(const job_record& job) {
@@ -186,8 +188,8 @@ reasons_of(const cluster& c, const job_record& job) {
       result[json::name_of(why)] += tasks;
   };
   add(reason::backoff, delayed(job));
-  if (auto ready = job.ready(); ready > 0)
-    add(wait_of(c, job).why, ready);
+  if (auto waiting = job.waiting(); waiting > 0)
+    add(wait_of(c, job).why, waiting);
   auto left = job.in_state(task_state::failed) + job.in_state(task_state::lost);
   auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);
   for (size_t i = 0; i < most && left > 0; ++i) {

@@ -34,7 +34,10 @@ record_of(const job_record& job, uint32_t index);
 /// The spec that task `index` was placed with, or will be.
 [[nodiscard]] const job_spec& spec_of(const job_record& job, uint32_t index);
 
-/// Why tasks of `job` that could be placed now are not.
+/// What `job` waits for other than a place. REQUIRES: `job.held_back()`.
+[[nodiscard]] condition held_back(const cluster& c, const job_record& job);
+
+/// Why tasks of `job` whose own delay is over are not placed.
 [[nodiscard]] condition wait_of(const cluster& c, const job_record& job);
 
 [[nodiscard]] condition condition_of(const cluster& c, const job_record& job,

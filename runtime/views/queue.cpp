@@ -16,7 +16,7 @@ namespace troupe::runtime::views {
 
 namespace {
 
-/// Tasks of one job: those that could be placed now, or those that may not yet.
+/// Tasks of one job: those whose own delay is over, or those that may not yet.
 struct queue_entry {
   queue_key key;
   bool late = false;
@@ -90,7 +90,7 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
       view.message = "starts again in " + about(*view.not_before - p.now);
   } else {
     auto how = wait_of(p.cluster, job);
-    view.tasks = job.ready();
+    view.tasks = job.waiting();
     view.why = how.why;
     view.message = std::move(how.message);
   }
@@ -120,7 +120,8 @@ answered answer_to(const present& p, const list_queue& x) {
     auto key = p.cluster.key_of(job);
     for (auto late : {false, true}) {
       queue_entry entry{key, late, &job};
-      if ((late ? delayed(job) : job.ready()) > 0 && (!after || *after < entry))
+      if ((late ? delayed(job) : job.waiting()) > 0
+          && (!after || *after < entry))
         least.show(entry);
     }
   }

@@ -69,10 +69,27 @@ void suggest(why_view& to, const placement::table& t,
 
 // -- tasks that wait ----------------------------------------------------------
 
+/// What somebody could do for a job that waits for others.
+void suggest_release(why_view& to, const cluster& c, const job_record& job) {
+  for (auto& name : job.awaited)
+    if (auto* other = c.find_job(name); other == nullptr || other->over())
+      to.suggestions.push_back(
+        {"submit " + name, "submit " + name + " again, so that it succeeds"});
+  if (!to.suggestions.empty())
+    to.suggestions.push_back(
+      {"stop " + job.name,
+       "stop what cannot start: `troupe stop " + job.name + '`'});
+}
+
 void tell_waiting(why_view& to, const present& p, const job_record& job) {
   auto& klass = p.cluster.queue().at(job.klass);
   auto& t = p.cluster.table();
   to.strategy = klass.of->strategy;
+  // Where it would fit is another question until it may be placed at all.
+  if (job.held_back()) {
+    suggest_release(to, p.cluster, job);
+    return;
+  }
   to.ahead
     = p.cluster.queue().ahead_of(job.queued.value_or(p.cluster.key_of(job)),
                                  std::numeric_limits<uint32_t>::max());

@@ -332,10 +332,6 @@ TEST_CASE("what this version cannot carry out is refused, not left out") {
     job.spec().replace_after = 5s;
     pointer = "/onNodeLoss/replaceAfter";
   }
-  SUBCASE("after") {
-    job.spec().after = {{"y", job_outcome::succeeded}};
-    pointer = "/after";
-  }
   auto result = c.ask(submit_jobs{{a_job("fine"), job}, "k"});
   REQUIRE_FALSE(result);
   CHECK(result.error().problems.at(0).pointer == std::string{"/1"} + pointer);

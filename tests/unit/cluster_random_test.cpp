@@ -93,6 +93,9 @@ private:
       x.port("p", 80).port("q", 81, below(2) == 0 ? 0 : 8'080);
     if (below(8) == 0)
       x.gpu(below(2) == 0 ? 500 : 1'000);
+    if (below(6) == 0)
+      x.after(job(),
+              below(2) == 0 ? job_outcome::succeeded : job_outcome::finished);
     if (below(12) == 0)
       x.strategy(below(2) == 0 ? "spread" : "nobody");
     return x;

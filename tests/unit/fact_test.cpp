@@ -48,6 +48,7 @@ std::vector<fact> all_facts() {
     node_labelled{"n1", {{"disk", "ssd"}}, 0.1, 1.75},
     settings_changed{{"spread", "fifo"}},
     leader_elected{"me", "1.2.3"},
+    job_dependency_met{"a.b", "extract"},
   };
 }
 
