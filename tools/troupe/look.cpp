@@ -97,17 +97,51 @@ std::string sheet::render(look l) const {
   return table_.render(l.wide ? 0 : l.width, paint);
 }
 
+std::vector<std::string> wrapped(std::string_view text, size_t width) {
+  std::vector<std::string> result;
+  while (width > 0 && display_width(text) > width) {
+    size_t size = 0;
+    size_t used = 0;
+    while (size < text.size()) {
+      auto next = first_glyph(text.substr(size));
+      // One that is wider than the line stands there all the same.
+      if (used + next.width > width && size > 0)
+        break;
+      used += next.width;
+      size += next.text.size();
+    }
+    auto blank = text.rfind(' ', size);
+    auto end = blank == std::string_view::npos || blank == 0 ? size : blank;
+    result.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  if (!text.empty() || result.empty())
+    result.emplace_back(text);
+  return result;
+}
+
 std::string
 key_lines(const std::vector<std::pair<std::string, cell>>& lines, look l) {
+  // Narrower than this, breaking lines makes nothing better.
+  constexpr size_t value_min = 20;
   size_t width = 0;
   for (auto& [key, value] : lines)
     if (!value.text.empty())
       width = std::max(width, key.size());
+  auto left = width + 3; // A colon and two blanks.
+  auto room = l.wide || l.width < left + value_min ? 0 : l.width - left;
   std::string result;
-  for (auto& [key, value] : lines)
-    if (!value.text.empty())
-      result += fmt::format("{:<{}}  {}\n", key + ':', width + 1,
-                            painted(inert(value.text), value.t, l));
+  for (auto& [key, value] : lines) {
+    if (value.text.empty())
+      continue;
+    auto title = key + ':';
+    for (auto& part : wrapped(inert(value.text), room)) {
+      result += fmt::format("{:<{}}  {}\n", title, width + 1,
+                            painted(part, value.t, l));
+      title.clear();
+    }
+  }
   return result;
 }
 

@@ -54,7 +54,13 @@ private:
   std::vector<std::vector<tone>> tones_; // [row][column], without titles
 };
 
-/// Lines of `Key:  value`, aligned. Those with an empty value are left out.
+/// `text` in lines of at most `width` columns, broken at blanks where there are
+/// some; as one line if `width` is 0. REQUIRES: `text` is inert.
+[[nodiscard]] std::vector<std::string>
+wrapped(std::string_view text, size_t width);
+
+/// Lines of `Key:  value`, aligned. Those with an empty value are left out; long
+/// ones go on below, as wide as the terminal.
 [[nodiscard]] std::string
 key_lines(const std::vector<std::pair<std::string, cell>>& lines, look l);
 

@@ -42,6 +42,18 @@ show_node(const json_value& node, const json_value& tasks, const screen& s);
 [[nodiscard]] std::string
 show_cluster(const json_value& cluster, const screen& s);
 
+/// What is said about an event, for a line or a row.
+struct event_parts {
+  std::string time;
+  std::string type;
+  tone t = tone::plain;
+  /// The smallest thing that it names.
+  std::string subject;
+  /// What the subject does not say.
+  std::string detail;
+};
+[[nodiscard]] event_parts event_parts_of(const json_value& event);
+
 /// One line, with its line break.
 [[nodiscard]] std::string show_event(const json_value& event, const screen& s);
 [[nodiscard]] std::string event_titles(const screen& s);

@@ -65,16 +65,25 @@ std::string event_titles(const screen& s) {
   return painted(line, tone::strong, s.l) + '\n';
 }
 
-std::string show_event(const json_value& event, const screen& s) {
-  auto type = inert(text(event, "type"));
-  auto time = text(event, "time");
+event_parts event_parts_of(const json_value& event) {
+  event_parts result;
+  result.type = inert(text(event, "type"));
+  result.time = inert(text(event, "time"));
   // The date is in `-o json`; what people follow happens today.
-  if (auto at = time.find('T'); at != std::string::npos)
-    time = time.substr(at + 1, 12);
+  if (auto at = result.time.find('T'); at != std::string::npos)
+    result.time = result.time.substr(at + 1, 12);
+  result.t = tone_of_event(result.type, event);
+  result.subject = inert(subject(event));
+  result.detail = inert(detail(event));
+  return result;
+}
+
+std::string show_event(const json_value& event, const screen& s) {
+  auto parts = event_parts_of(event);
   auto line = padded(std::to_string(whole(event, "version")), 9)
-              + padded(inert(time), 14)
-              + painted(padded(type, 19), tone_of_event(type, event), s.l)
-              + padded(inert(subject(event)), 25) + inert(detail(event));
+              + padded(parts.time, 14)
+              + painted(padded(parts.type, 19), parts.t, s.l)
+              + padded(parts.subject, 25) + parts.detail;
   line.erase(line.find_last_not_of(' ') + 1);
   return line + '\n';
 }

@@ -84,8 +84,13 @@ std::string show_why(const json_value& why, const screen& s) {
     result += "\nWhat would help:\n";
   for (auto& x : suggestions) {
     auto message = text(x, "message");
-    result += fmt::format(
-      "  - {}\n", inert(message.empty() ? plain(field(x, "change")) : message));
+    auto all = inert(message.empty() ? plain(field(x, "change")) : message);
+    std::string_view before = "  - ";
+    auto room = s.l.wide || s.l.width < 24 ? 0 : s.l.width - before.size();
+    for (auto& part : wrapped(all, room)) {
+      result += fmt::format("{}{}\n", before, part);
+      before = "    ";
+    }
   }
   return result;
 }

@@ -164,6 +164,18 @@ std::string inert(std::string_view text) {
   return result;
 }
 
+glyph first_glyph(std::string_view text) {
+  auto first = first_of(text);
+  auto size = first.size;
+  while (size < text.size()) {
+    auto next = first_of(text.substr(size));
+    if (width_of(next.code) > 0)
+      break;
+    size += next.size;
+  }
+  return {text.substr(0, size), width_of(first.code)};
+}
+
 std::string cut(std::string_view text, size_t width) {
   if (display_width(text) <= width)
     return std::string{text};

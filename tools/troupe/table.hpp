@@ -22,6 +22,16 @@ namespace troupe::tools {
 /// is cut. Marks stay with their character. REQUIRES: `text` is inert.
 [[nodiscard]] std::string cut(std::string_view text, size_t width);
 
+/// A character with the marks that stand on it.
+struct glyph {
+  std::string_view text;
+  /// Columns: 0, 1 or 2. Never 0 except at the front of a text.
+  size_t width = 0;
+};
+
+/// The one at the front of `text`. REQUIRES: `text` is inert and not empty.
+[[nodiscard]] glyph first_glyph(std::string_view text);
+
 enum class side : uint8_t { left, right };
 
 struct column {

@@ -32,6 +32,7 @@ constexpr auto looking = std::to_array<verb>({
   {"queue", "list what waits, and why", run_queue},
   {"events", "list or follow what happens", run_events},
   {"cluster", "show totals of the cluster", run_cluster},
+  {"console", "look and act on this terminal, live", run_console},
   {"job", "show a job in full", run_job},
   {"task", "show a task in full", run_task},
 });

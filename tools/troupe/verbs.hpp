@@ -56,6 +56,7 @@ int run_gangs(int argc, char** argv);
 int run_queue(int argc, char** argv);
 int run_events(int argc, char** argv);
 int run_cluster(int argc, char** argv);
+int run_console(int argc, char** argv);
 int run_job(int argc, char** argv);
 int run_task(int argc, char** argv);
 int run_node_shown(int argc, char** argv);
