@@ -61,7 +61,9 @@ void agent_state::adopt_from(driver_kind kind,
   }
   self->request(driver->second, options.adopt_timeout, adopt_runs{})
     .then(
-      [this, kind, entries](const adopted_runs& x) {
+      [this, kind, entries,
+       began = self->clock().now()](const adopted_runs& x) {
+        note_operation(kind, "adopt", x.error.empty(), began);
         std::set<allocation_id> found;
         for (auto& run : x.runs)
           found.insert(run.allocation);
@@ -87,7 +89,8 @@ void agent_state::adopt_from(driver_kind kind,
         end_strays(kind, x.runs, found);
         adopted();
       },
-      [this, entries](const caf::error& x) {
+      [this, kind, entries, began = self->clock().now()](const caf::error& x) {
+        note_operation(kind, "adopt", false, began);
         log::warn("agent: a driver does not answer: {}",
                   self->system().render(x));
         for (auto& y : entries)
@@ -148,7 +151,7 @@ void agent_state::take(const work_batch& x) {
   }
   for (auto allocation : steps.stop)
     if (auto at = tasks.find(allocation); at != tasks.end() && at->second.actor)
-      self->send(at->second.actor, stop_run{allocation});
+      stop_task(at->second, allocation);
   for (auto allocation : steps.forget) {
     if (auto task = tasks.find(allocation);
         task != tasks.end() && options.drivers.contains(task->second.driver))
@@ -173,11 +176,19 @@ void agent_state::start(const work_item& item, bool is_adopted) {
   }
   auto& mine = tasks[item.allocation];
   mine.driver = driver->first;
+  if (!is_adopted)
+    mine.starting = self->clock().now();
   mine.actor = self->spawn(
     task, item, is_adopted ? task_origin::adopted : task_origin::fresh,
     agent_actor{self}, driver->second);
   allocation_of[mine.actor.address()] = item.allocation;
   self->monitor(mine.actor);
+}
+
+void agent_state::stop_task(running_task& task, allocation_id allocation) {
+  if (!task.stopping)
+    task.stopping = self->clock().now();
+  self->send(task.actor, stop_run{allocation});
 }
 
 driver_actor agent_state::driver_of(allocation_id x) const {
@@ -218,6 +229,7 @@ void agent_state::hear_down(const caf::down_msg& x) {
 }
 
 void agent_state::note(task_report x) {
+  note_progress(x);
   if (store && x.state == task_state::running)
     store->mark_started(x.allocation);
   core.note(std::move(x));
@@ -229,11 +241,50 @@ void agent_state::note(task_report x) {
   }
 }
 
+void agent_state::note_usage(const measured_runs& x) {
+  std::vector<runtime::job_usage::sample> samples;
+  for (auto& run : x.tasks)
+    if (auto* item = core.find(run.allocation))
+      samples.push_back(
+        {item->task.job, run.allocation, run.cpu_seconds, run.memory_bytes});
+  options.meters->note_usage(samples, self->clock().now());
+}
+
+/// Times what the driver was asked to do for a task.
+void agent_state::note_progress(const task_report& x) {
+  auto at = tasks.find(x.allocation);
+  if (at == tasks.end())
+    return;
+  auto& task = at->second;
+  auto ended = is_final(x.state) || x.state == task_state::lost;
+  if (task.starting && (ended || x.state == task_state::running)) {
+    // Whatever ran and failed was started well.
+    auto never_ran
+      = x.why == reason::driver_error || x.why == reason::image_not_found
+        || x.why == reason::port_in_use || x.state == task_state::lost;
+    note_operation(task.driver, "start", !never_ran, *task.starting);
+    task.starting.reset();
+  }
+  if (task.stopping && ended) {
+    note_operation(task.driver, "stop", x.state != task_state::lost,
+                   *task.stopping);
+    task.stopping.reset();
+  }
+}
+
+void agent_state::note_operation(driver_kind driver, const char* operation,
+                                 bool ok,
+                                 std::chrono::steady_clock::time_point began) {
+  options.meters->note_operation(json::name_of(driver), operation,
+                                 ok ? "ok" : "error",
+                                 self->clock().now() - began);
+}
+
 void agent_state::end_all() {
   ending = true;
   for (auto& [allocation, task] : tasks) {
     if (task.actor)
-      self->send(task.actor, stop_run{allocation});
+      stop_task(task, allocation);
     if (store)
       store->forget(allocation);
   }
@@ -300,19 +351,27 @@ agent_actor::behavior_type agent_state::make_behavior() {
       auto promise = self->make_response_promise<measured_runs>();
       auto all = std::make_shared<measured_runs>();
       auto open = std::make_shared<size_t>(options.drivers.size());
-      auto one_done = [promise, all, open]() mutable {
-        if (--*open == 0)
-          promise.deliver(std::move(*all));
+      auto one_done = [this, promise, all, open]() mutable {
+        if (--*open > 0)
+          return;
+        note_usage(*all);
+        promise.deliver(std::move(*all));
       };
       for (auto& [kind, driver] : options.drivers)
         self->request(driver, options.measure_timeout, measure_runs{})
           .then(
-            [all, one_done](measured_runs& x) mutable {
+            [this, all, one_done, kind = kind,
+             began = self->clock().now()](measured_runs& x) mutable {
+              note_operation(kind, "measure", true, began);
               all->tasks.insert(all->tasks.end(), x.tasks.begin(),
                                 x.tasks.end());
               one_done();
             },
-            [one_done](const caf::error&) mutable { one_done(); });
+            [this, one_done, kind = kind,
+             began = self->clock().now()](const caf::error&) mutable {
+              note_operation(kind, "measure", false, began);
+              one_done();
+            });
       if (options.drivers.empty())
         promise.deliver(measured_runs{});
       return promise;

@@ -13,6 +13,7 @@
 
 #include "runtime/agent.hpp"
 #include "runtime/agent_store.hpp"
+#include "runtime/metrics/node_meters.hpp"
 
 #include "actors/census.hpp"
 
@@ -30,6 +31,8 @@ struct agent_options {
   size_t ended_known_max = 1'000;
   /// Times that the actor of one task is started again after a failure.
   uint32_t task_restarts_max = 3;
+  std::shared_ptr<runtime::node_meters> meters
+    = std::make_shared<runtime::node_meters>();
 };
 
 /// State of AGENT.
@@ -56,8 +59,13 @@ struct agent_state {
   void end_all();
   void check_all_ended();
   void hear_down(const caf::down_msg& x);
+  struct running_task;
+  void stop_task(running_task& task, allocation_id allocation);
   [[nodiscard]] driver_actor driver_of(allocation_id x) const;
-  [[nodiscard]] measured_runs usage() const;
+  void note_usage(const measured_runs& x);
+  void note_progress(const task_report& x);
+  void note_operation(driver_kind driver, const char* operation, bool ok,
+                      std::chrono::steady_clock::time_point began);
 
   agent_actor::pointer self;
   agent_options options;
@@ -77,6 +85,9 @@ struct agent_state {
     task_actor actor;
     driver_kind driver = driver_kind::process;
     uint32_t restarts = 0;
+    /// When its driver was asked for what it has not done yet.
+    std::optional<std::chrono::steady_clock::time_point> starting{};
+    std::optional<std::chrono::steady_clock::time_point> stopping{};
   };
   std::map<allocation_id, running_task> tasks;
   /// The drivers of runs that have ended and are acknowledged.

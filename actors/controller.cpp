@@ -7,6 +7,7 @@
 #include <caf/io/middleman.hpp>
 #include <caf/openssl/all.hpp>
 
+#include "runtime/api/routes.hpp"
 #include "runtime/http/exchange.hpp"
 #include "runtime/log.hpp"
 #include "runtime/placement/policy.hpp"
@@ -75,6 +76,24 @@ stand_in(nodes_actor::pointer self, current_nodes current) {
   };
 }
 
+/// Lets all count with the same meters.
+void share_meters(controller_options& x) {
+  x.scheduler.meters = x.meters;
+  x.journal.meters = x.meters;
+  x.node.meters = x.meters;
+  x.gateway.meters = x.meters;
+  x.gateway.node_meters = x.node_meters;
+  // What waits for news by its own wish says nothing about how fast we are.
+  x.http.on_answer = [meters = x.meters](const runtime::http::request* request,
+                                         int status,
+                                         std::chrono::nanoseconds took) {
+    if (request == nullptr)
+      meters->note_request("none", status, took);
+    else if (!request->parameter("wait"))
+      meters->note_request(runtime::api::pattern_of(*request), status, took);
+  };
+}
+
 /// Waits until the scheduler has read the journal, and sets what was asked for.
 expected<void, std::string>
 await_lead(caf::actor_system& system, const scheduler_actor& scheduler,
@@ -114,6 +133,7 @@ controller::start(caf::actor_system& system, controller_options options,
   std::unique_ptr<controller> result{new controller{system}};
   auto h = result->handles_;
   options.node.cluster_id = journal->cluster_id();
+  share_meters(options);
   // Those that answer people have threads of their own: among thousands of nodes
   // and tasks that are ready to run they would wait for their turn at each step.
   std::vector<child_spec> children;

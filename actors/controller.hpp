@@ -35,6 +35,10 @@ struct controller_options {
   watch_options watch;
   node_actor_options node;
   gateway_options gateway;
+  /// What all of these count with, and what nodes of this process count with.
+  std::shared_ptr<runtime::controller_meters> meters
+    = std::make_shared<runtime::controller_meters>();
+  std::shared_ptr<const runtime::node_meters> node_meters{};
   /// How long reading the journal may take.
   std::chrono::milliseconds start_timeout{600'000};
   /// Called when the controller can no longer go on; the process must end.

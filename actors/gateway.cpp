@@ -9,9 +9,9 @@
 #include "runtime/api/routes.hpp"
 #include "runtime/base64.hpp"
 #include "runtime/http/exchange.hpp"
-#include "runtime/metrics.hpp"
 
 #include "actors/log_relay.hpp"
+#include "actors/scrape.hpp"
 
 namespace troupe {
 
@@ -203,34 +203,10 @@ void gateway_state::on(http_call call, api::node_reports& x) {
 }
 
 void gateway_state::tell_metrics(const http_call& call) {
-  auto nodes_told
-    = [call](const cluster_view& cluster, const query_answer& answer) {
-        std::vector<node_view> nodes;
-        if (answer.view)
-          static_cast<void>(json::read(answer.view->at("items"), nodes));
-        runtime::http::response reply;
-        reply.content_type = runtime::metrics_content_type;
-        reply.body = runtime::metrics_text(cluster, nodes);
-        call.exchange->answer(reply);
-      };
-  self
-    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
-                                           run_query{get_cluster{}})
-    .then(
-      [this, call, nodes_told](const query_answer& answer) {
-        cluster_view cluster;
-        if (answer.view)
-          static_cast<void>(json::read(*answer.view, cluster));
-        list_nodes all;
-        all.limit = list_limit_max;
-        self
-          ->request<caf::message_priority::high>(
-            scheduler, options.query_timeout, run_query{all})
-          .then([nodes_told,
-                 cluster](const query_answer& x) { nodes_told(cluster, x); },
-                unavailable(call));
-      },
-      unavailable(call));
+  self->spawn(
+    scrape, call,
+    scrape_options{options.query_timeout, options.meters, options.node_meters},
+    scheduler);
 }
 
 void gateway_state::on(http_call call, api::page_request& x) {
@@ -270,12 +246,15 @@ gateway(gateway_actor::stateful_pointer<gateway_state> self,
         gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
         watch_actor watch) {
   auto& state = self->state;
-  state.options = options;
+  state.options = std::move(options);
   state.scheduler = std::move(scheduler);
   state.nodes = std::move(nodes);
   state.watch = std::move(watch);
   return {
-    [&state](http_call& x) { state.serve(std::move(x)); },
+    [&state](http_call& x) {
+      state.alive.note_mailbox(state.self->mailbox().size());
+      state.serve(std::move(x));
+    },
   };
 }
 

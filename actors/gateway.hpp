@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <random>
 
 #include <caf/stateful_actor.hpp>
@@ -9,6 +10,8 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/api/call.hpp"
+#include "runtime/metrics/controller_meters.hpp"
+#include "runtime/metrics/node_meters.hpp"
 
 #include "actors/census.hpp"
 
@@ -20,6 +23,10 @@ struct gateway_options {
   std::chrono::milliseconds query_timeout{10'000};
   /// Commands that wait for their answer; beyond: 429.
   size_t commands_max = 10'000;
+  std::shared_ptr<runtime::controller_meters> meters
+    = std::make_shared<runtime::controller_meters>();
+  /// Of nodes in this process; null if there are none.
+  std::shared_ptr<const runtime::node_meters> node_meters{};
 };
 
 /// State of GATEWAY.

@@ -79,7 +79,13 @@ journal(journal_actor::stateful_pointer<journal_state> self,
       state.snapshot_version = read->snapshot_version;
       return loaded_cluster{std::move(read->state), state.core->cluster_id()};
     },
-    [&state](const append_events& x) { return append(*state.core, x); },
+    [self, &state, options](const append_events& x) {
+      auto began = std::chrono::steady_clock::now();
+      auto result = append(*state.core, x);
+      options.meters->note_append(std::chrono::steady_clock::now() - began);
+      state.alive.note_mailbox(self->mailbox().size());
+      return result;
+    },
     [&state](const read_events& x) { return read(*state.core, x); },
     [self, &state, options](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);

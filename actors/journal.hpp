@@ -9,6 +9,7 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/journal/journal.hpp"
+#include "runtime/metrics/controller_meters.hpp"
 
 #include "actors/census.hpp"
 
@@ -18,6 +19,8 @@ struct journal_actor_options {
   /// Facts after the last snapshot that make a new one worth its while.
   version_number snapshot_after = 1'000'000;
   std::chrono::milliseconds tick_interval{60'000};
+  std::shared_ptr<runtime::controller_meters> meters
+    = std::make_shared<runtime::controller_meters>();
 };
 
 /// State of JOURNAL. Runs on a thread of its own, since it waits for the disk.

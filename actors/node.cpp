@@ -33,7 +33,20 @@ void node_actor_state::report(std::optional<troupe::node_state> change) {
           });
   // A machine that comes back after this joins as a new node.
   if (*change == node_state::removed)
-    self->quit(caf::exit_reason::user_shutdown);
+    end();
+}
+
+/// Half an interval of grace, since heartbeats are neither sent nor heard to the
+/// millisecond.
+void node_actor_state::count_missed() {
+  auto silence = self->clock().now() - core->last_beat();
+  auto late = silence - options.heartbeat_interval / 2;
+  auto due = late.count() < 0
+               ? uint64_t{0}
+               : static_cast<uint64_t>(late / options.heartbeat_interval);
+  if (due > missed)
+    options.meters->note_missed_heartbeats(node, due - missed);
+  missed = due;
 }
 
 // -- connections -------------------------------------------------------------
@@ -54,6 +67,11 @@ void node_actor_state::disconnect() {
 void node_actor_state::leave(const refusal& why) {
   log::warn("node {}: {}", node, why.detail);
   disconnect();
+  end();
+}
+
+void node_actor_state::end() {
+  options.meters->forget_node(node);
   self->quit(caf::exit_reason::user_shutdown);
 }
 
@@ -280,6 +298,8 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     },
     [this](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
+      alive.note_mailbox(self->mailbox().size());
+      count_missed();
       report(core->tick(self->clock().now()));
       answer_polls();
     },
@@ -295,6 +315,7 @@ node(node_actor::stateful_pointer<node_actor_state> self, std::string name,
   state.work = runtime::outbox<work_item>{state.options.window};
   state.scheduler = std::move(scheduler);
   state.core.emplace(state.options.health, self->clock().now());
+  state.options.meters->note_missed_heartbeats(state.node, 0);
   return state.make_behavior();
 }
 

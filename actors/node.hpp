@@ -10,6 +10,7 @@
 
 #include "messages/interfaces.hpp"
 
+#include "runtime/metrics/controller_meters.hpp"
 #include "runtime/node.hpp"
 #include "runtime/outbox.hpp"
 
@@ -31,6 +32,8 @@ struct node_actor_options {
   std::string cluster_id;
   /// Agents of this process, which need no remote spawning.
   std::shared_ptr<agent_directory> local_agents;
+  std::shared_ptr<runtime::controller_meters> meters
+    = std::make_shared<runtime::controller_meters>();
 };
 
 /// State of NODE.
@@ -51,10 +54,12 @@ struct node_actor_state {
                caf::typed_response_promise<node_welcome> promise);
   void disconnect();
   void leave(const refusal& why);
+  void end();
   void send_work();
   void list_for_polls();
   void answer_polls();
   void report(std::optional<troupe::node_state> change);
+  void count_missed();
 
   node_actor::pointer self;
   std::string node;
@@ -65,6 +70,8 @@ struct node_actor_state {
   session_actor session;
   /// Counts connections: late answers of an earlier one are told by it.
   uint64_t connection = 0;
+  /// Heartbeats that were due since the last one, and are counted.
+  uint64_t missed = 0;
   struct poll {
     std::chrono::steady_clock::time_point until;
     caf::typed_response_promise<work_batch> promise;

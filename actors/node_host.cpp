@@ -164,6 +164,7 @@ node_host::start(caf::actor_system& system, node_host_options options) {
   children.push_back({"agent", [=](caf::event_based_actor* self) {
                         agent_options wanted;
                         wanted.node = options.profile.name;
+                        wanted.meters = options.meters;
                         {
                           std::lock_guard guard{h->mutex};
                           wanted.drivers = h->drivers;

@@ -12,6 +12,7 @@
 
 #include "runtime/drivers/docker/api.hpp"
 #include "runtime/drivers/process/spawner.hpp"
+#include "runtime/metrics/node_meters.hpp"
 
 #include "actors/agent.hpp"
 #include "actors/join.hpp"
@@ -32,6 +33,8 @@ struct node_host_options {
   std::vector<std::string> volumes{};
   join_options join;
   std::shared_ptr<agent_directory> agents;
+  std::shared_ptr<runtime::node_meters> meters
+    = std::make_shared<runtime::node_meters>();
   std::shared_ptr<runtime::process::spawner> spawner;
   /// Without: nothing is kept on disk, and nothing is adopted.
   bool durable = true;

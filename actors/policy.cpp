@@ -12,7 +12,8 @@ policy(policy_actor::stateful_pointer<policy_state> self, std::string strategy,
   TROUPE_ASSERT(state.core != nullptr);
   self->send(scheduler, serve_policy{std::move(strategy), self});
   return {
-    [&state](const propose_places& x) {
+    [self, &state](const propose_places& x) {
+      state.alive.note_mailbox(self->mailbox().size());
       return proposed_places{
         std::make_shared<const runtime::placement::proposal>(
           state.core->propose(*x.snapshot, *x.asks))};

@@ -1,6 +1,7 @@
 #include "actors/scheduler.hpp"
 
 #include "runtime/log.hpp"
+#include "runtime/metrics/figures.hpp"
 #include "runtime/placement/policy.hpp"
 #include "runtime/views/answer.hpp"
 
@@ -27,6 +28,7 @@ void scheduler_state::take_over(loaded_cluster& loaded) {
   for (auto& [name, policy] : policies)
     names.insert(name);
   core->set_policies(std::move(names));
+  facts->begin(*core);
   // A first command always succeeds: it is only a fact about this process.
   static_cast<void>(
     core->decide(take_lead{options.leader, TROUPE_VERSION}, now()));
@@ -84,6 +86,7 @@ void scheduler_state::append() {
           self->delayed_send(self, options.journal_retry, atom::flush_v);
           return;
         }
+        facts->take(*batch, *core);
         self->send(watch, event_batch{batch});
         release(last);
         turn();
@@ -113,8 +116,9 @@ void scheduler_state::propose() {
       policies.at(batch->policy), options.policy_timeout,
       propose_places{std::move(snapshot), std::move(asks)})
     .then(
-      [this](const proposed_places& x) {
+      [this, began = self->clock().now()](const proposed_places& x) {
         core->commit(*x.places, now());
+        measure_round(*x.places, began);
         turn();
       },
       [this, policy = batch->policy](const caf::error& x) {
@@ -124,6 +128,13 @@ void scheduler_state::propose() {
         // Not at once: the policy's supervisor needs a moment.
         self->delayed_send(self, options.tick_interval, atom::flush_v);
       });
+}
+
+void scheduler_state::measure_round(
+  const runtime::placement::proposal& x,
+  std::chrono::steady_clock::time_point began) {
+  options.meters->note_decision(self->clock().now() - began);
+  attempts->take(x);
 }
 
 scheduler_actor::behavior_type scheduler_state::make_behavior() {
@@ -167,6 +178,15 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
       });
       return promise;
     },
+    [this](measure_cluster) -> caf::result<measured_cluster> {
+      auto promise = self->make_response_promise<measured_cluster>();
+      auto figures = std::make_shared<const runtime::cluster_figures>(
+        runtime::figures_of(*core, vitals, now()));
+      hold([promise, figures]() mutable {
+        promise.deliver(measured_cluster{std::move(figures)});
+      });
+      return promise;
+    },
     [this](const list_work& x) -> caf::result<work_batch> {
       auto promise = self->make_response_promise<work_batch>();
       hold([promise, work = work_batch{core->work_for(x.node)}]() mutable {
@@ -193,6 +213,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
     },
     [this](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
+      alive.note_mailbox(self->mailbox().size());
       turn();
     },
     [this](atom::flush) { turn(); },
@@ -204,6 +225,8 @@ scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
           scheduler_options options, journal_actor journal, watch_actor watch) {
   auto& state = self->state;
   state.options = std::move(options);
+  state.facts.emplace(state.options.meters);
+  state.attempts.emplace(state.options.meters);
   state.journal = std::move(journal);
   state.watch = std::move(watch);
   // Nothing else is heard before the state is there.

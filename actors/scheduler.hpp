@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <caf/stateful_actor.hpp>
@@ -12,6 +13,8 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/metrics/attempt_meter.hpp"
+#include "runtime/metrics/fact_meter.hpp"
 #include "runtime/vitals.hpp"
 
 #include "actors/census.hpp"
@@ -29,6 +32,8 @@ struct scheduler_options {
   /// Pause before a journal that was in trouble is tried again.
   std::chrono::milliseconds journal_retry{1'000};
   std::chrono::milliseconds tick_interval{1'000};
+  std::shared_ptr<runtime::controller_meters> meters
+    = std::make_shared<runtime::controller_meters>();
 };
 
 /// State of SCHEDULER.
@@ -53,6 +58,8 @@ struct scheduler_state {
   /// Runs `f` once all facts so far are durable.
   void hold(std::function<void()> f);
   void take_over(loaded_cluster& loaded);
+  void measure_round(const runtime::placement::proposal& x,
+                     std::chrono::steady_clock::time_point began);
 
   scheduler_actor::pointer self;
   scheduler_options options;
@@ -66,6 +73,8 @@ struct scheduler_state {
   version_number durable = 0;
   bool appending = false;
   std::vector<event> waiting;
+  std::optional<runtime::fact_meter> facts;
+  std::optional<runtime::attempt_meter> attempts;
   std::deque<std::pair<version_number, std::function<void()>>> held;
   /// Becomes true with the first answer of the journal to this leader.
   std::string cluster_id;

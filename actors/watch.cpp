@@ -195,6 +195,7 @@ watch_actor::behavior_type watch_state::make_behavior() {
     },
     [this](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
+      alive.note_mailbox(self->mailbox().size());
       tick();
     },
     [this](atom::flush) { tick(); },

@@ -39,6 +39,7 @@ class exchange;
 
 namespace troupe::runtime {
 class cluster;
+struct cluster_figures;
 } // namespace troupe::runtime
 
 namespace troupe::runtime::placement {
@@ -77,6 +78,13 @@ struct run_query {
 struct query_answer {
   std::shared_ptr<const boost::json::value> view;
   std::optional<refusal> refused;
+};
+
+/// Asks for what is measured of the cluster's state.
+struct measure_cluster {};
+
+struct measured_cluster {
+  std::shared_ptr<const runtime::cluster_figures> figures;
 };
 
 /// Asks for all that `node` has to do, after a new connection.
@@ -255,6 +263,8 @@ using scheduler_actor = caf::typed_actor<
   caf::replies_to<run_command>::with<command_answer>,
   // Answers a question. Answered when what it shows is durable.
   caf::replies_to<run_query>::with<query_answer>,
+  // Measures the cluster's state, as far as it is durable.
+  caf::replies_to<measure_cluster>::with<measured_cluster>,
   // Lists the open work of a node.
   caf::replies_to<list_work>::with<work_batch>,
   // Lists the nodes, for NODES to watch after a restart.
@@ -393,6 +403,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::command_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::query_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::assigned_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::propose_places)

@@ -200,12 +200,12 @@ void connection::dispatch() {
   auto message = std::move(parser_.message());
   message.remote = remote_;
   read();
-  owner_.handle(
-    exchange{std::move(message),
-             {.box = owner_.box(),
-              .connection = number_,
-              .keep_alive = keep_alive_,
-              .stream_bytes_max = owner_.options().stream_bytes_max}});
+  owner_.handle(exchange{std::move(message),
+                         {.box = owner_.box(),
+                          .connection = number_,
+                          .keep_alive = keep_alive_,
+                          .stream_bytes_max = owner_.options().stream_bytes_max,
+                          .listener = owner_.listener()}});
 }
 
 void connection::next_request() {
@@ -230,6 +230,8 @@ void connection::refuse(const refusal& x, name_values headers) {
   keep_alive_ = false;
   reply_done_ = true;
   send(std::move(bytes));
+  if (auto& told = owner_.listener(); told && *told)
+    (*told)(nullptr, x.status, {});
 }
 
 void connection::obey(command& x) {

@@ -134,6 +134,7 @@ struct exchange::state {
   }
 
   void send(const response& x, bool has_length) {
+    tell(x.status);
     auto bytes = make_head(x, {.version_minor = request.version_minor,
                                .keep_alive = to.keep_alive,
                                .has_length = has_length});
@@ -142,8 +143,16 @@ struct exchange::state {
     to.box->put({command::kind::reply, to.connection, std::move(bytes), {}});
   }
 
+  void tell(int status) const {
+    if (to.listener && *to.listener)
+      (*to.listener)(&request, status,
+                     std::chrono::steady_clock::now() - began);
+  }
+
   const http::request request;
   const reply_to to;
+  const std::chrono::steady_clock::time_point began
+    = std::chrono::steady_clock::now();
   std::atomic<bool> answered = false;
 };
 
@@ -176,6 +185,7 @@ exchange::stream(const response& head, stream_callbacks callbacks) const {
     state_->send(head, false);
     return {};
   }
+  state_->tell(head.status);
   auto chunked = request.version_minor > 0;
   auto stream
     = std::make_shared<stream_state>(to.stream_bytes_max, std::move(callbacks));

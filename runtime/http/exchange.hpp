@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "runtime/http/message.hpp"
@@ -11,12 +13,19 @@ namespace troupe::runtime::http {
 
 class mailbox;
 
+/// Hears what a request was answered with, and how long that took; of a stream,
+/// of its head. `request` is null if it was refused before a handler saw it.
+using answer_listener = std::function<void(
+  const http::request* request, int status, std::chrono::nanoseconds took)>;
+
 /// What an exchange must know of the connection it came from.
 struct reply_to {
   std::shared_ptr<mailbox> box;
   std::uint64_t connection = 0;
   bool keep_alive = false;
   std::size_t stream_bytes_max = 0;
+  /// May be null. Of the server, which may end before the last answer.
+  std::shared_ptr<const answer_listener> listener = nullptr;
 };
 
 /// A request and the one answer to it. A handle: copies mean the same exchange.

@@ -60,6 +60,7 @@ loop::loop(server_options options, server::handler handle)
                                            .body_bytes_max
                                            = options_.body_bytes_max},
     rules_(hosts_of(options_)), handler_(std::move(handle)),
+    listener_(std::make_shared<const answer_listener>(options_.on_answer)),
     sweep_interval_(interval_for(options_.deadlines)),
     mailbox_(std::make_shared<mailbox>(
       [this] { boost::asio::post(context_, [this] { drain(); }); })) {}

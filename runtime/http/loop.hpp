@@ -58,6 +58,10 @@ public:
   [[nodiscard]] const std::shared_ptr<http::mailbox>& box() const {
     return mailbox_;
   }
+  /// Who hears of answers; null if nobody does.
+  [[nodiscard]] const std::shared_ptr<const answer_listener>& listener() const {
+    return listener_;
+  }
   void handle(exchange x);
   void forget(std::uint64_t connection);
 
@@ -74,6 +78,7 @@ private:
   const parser_options parsing_;
   const rules rules_;
   const server::handler handler_;
+  const std::shared_ptr<const answer_listener> listener_;
 
   boost::asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};

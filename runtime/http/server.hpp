@@ -47,6 +47,8 @@ struct server_options {
   /// What `Host` may name besides loopback, `host`, and the address that the
   /// client connected to; see `rules`. Else 421.
   std::vector<std::string> allowed_hosts = {};
+  /// Called with each answer, from whichever thread gives it.
+  answer_listener on_answer = {};
 };
 
 /// An HTTP/1.1 server: one thread, no TLS, no WebSocket.

@@ -36,6 +36,9 @@ using answered = expected<boost::json::value, refusal>;
 [[nodiscard]] answered answer_to(const present& p, const list_policies& x);
 [[nodiscard]] answered answer_to(const present& p, const get_why& x);
 
+/// Totals over all nodes, jobs and tasks.
+[[nodiscard]] cluster_view totals_of(const present& p);
+
 /// Amounts in units that people use: cores, bytes, devices.
 [[nodiscard]] amounts_view amounts_of(const resources& x);
 

@@ -25,7 +25,7 @@ boost::json::value reason_json(reason x) {
   return boost::json::value(json::name_of(x));
 }
 
-answered answer_to(const present& p, const get_cluster&) {
+cluster_view totals_of(const present& p) {
   cluster_view view;
   view.version = p.cluster.version();
   view.nodes = no_counts<uint32_t, node_state>();
@@ -54,7 +54,11 @@ answered answer_to(const present& p, const get_cluster&) {
   view.capacity = amounts_of(capacity);
   view.reserved = amounts_of(reserved);
   view.used = amounts_of(used);
-  return json::write(view, json::detail::full);
+  return view;
+}
+
+answered answer_to(const present& p, const get_cluster&) {
+  return json::write(totals_of(p), json::detail::full);
 }
 
 answered answer_to(const present& p, const list_policies&) {

@@ -6,7 +6,7 @@
 
 #include "runtime/http/exchange.hpp"
 #include "runtime/http/server.hpp"
-#include "runtime/metrics.hpp"
+#include "runtime/metrics/text.hpp"
 
 #include "tools/troupe/daemons/daemon.hpp"
 
@@ -23,7 +23,8 @@ struct everything {
 
 /// Serves what a monitoring system asks of a machine.
 expected<std::unique_ptr<runtime::http::server>, std::string>
-serve_metrics(const config::daemon_options& options) {
+serve_metrics(const config::daemon_options& options,
+              std::shared_ptr<const runtime::node_meters> meters) {
   auto address = config::read_host_port("metrics", options.metrics);
   if (!address)
     return make_unexpected(address.error());
@@ -32,11 +33,11 @@ serve_metrics(const config::daemon_options& options) {
   wanted.port = address->port;
   wanted.connections_max = 64;
   return runtime::http::server::start(
-    wanted, [](const runtime::http::exchange& x) {
+    wanted, [meters](const runtime::http::exchange& x) {
       auto& path = x.request().path;
       if (path == "/metrics")
         x.answer(
-          {200, runtime::metrics_content_type, runtime::node_metrics_text()});
+          {200, runtime::metrics_content_type, runtime::metrics_text(*meters)});
       else if (path == "/healthz")
         x.answer({200, "application/json", R"({"status":"ok"})"});
       else
@@ -60,7 +61,7 @@ start_node(const config::daemon_options& options) {
   if (!node)
     return make_unexpected(node.error());
   auto tls = config::tls_of(options);
-  auto http = serve_metrics(options);
+  auto http = serve_metrics(options, node->meters);
   if (!http)
     return make_unexpected(http.error());
   auto all = std::make_shared<everything>();

@@ -37,6 +37,8 @@ start_up(const config::daemon_options& options) {
   all->system = std::make_unique<caf::actor_system>(*all->config);
   control->node.local_agents = agents;
   control->on_failure = fail_daemon;
+  auto meters = std::make_shared<runtime::node_meters>();
+  control->node_meters = meters;
   auto started = controller::start(*all->system, *control, std::move(*journal));
   if (!started)
     return make_unexpected(started.error());
@@ -46,6 +48,7 @@ start_up(const config::daemon_options& options) {
     if (!node)
       return make_unexpected(node.error());
     node->agents = agents;
+    node->meters = meters;
     node->spawner = the_spawner();
     node->on_failure = fail_daemon;
     node->join.local_controller

@@ -1,0 +1,34 @@
+#include "runtime/metrics/attempt_meter.hpp"
+
+#include "runtime/views/sentences.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr size_t refused_max = 100'000;
+
+} // namespace
+
+attempt_meter::attempt_meter(std::shared_ptr<controller_meters> to)
+  : to_(std::move(to)) {
+  // nop
+}
+
+void attempt_meter::take(const placement::proposal& x) {
+  if (refused_.size() > refused_max)
+    refused_.clear();
+  for (auto& run : x.runs) {
+    auto again = refused_.contains(run.id);
+    if (again)
+      to_->note_retries(run.nodes.empty() ? "refused" : "placed", 1);
+    if (!run.why_not_more.nodes.empty()) {
+      to_->note_attempts("refused", views::main_reason(run.why_not_more), 1);
+      refused_.insert(run.id);
+    } else if (again) {
+      refused_.erase(run.id);
+    }
+  }
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+
+#include "runtime/metrics/controller_meters.hpp"
+#include "runtime/placement/policy.hpp"
+
+namespace troupe::runtime {
+
+/// Counts looks for places that were in vain, and those made again after one.
+/// What is placed is counted as a fact.
+class attempt_meter {
+public:
+  explicit attempt_meter(std::shared_ptr<controller_meters> to);
+
+  void take(const placement::proposal& x);
+
+private:
+  std::shared_ptr<controller_meters> to_;
+  /// Asks that were refused and have not been fully placed since. Those whose
+  /// job was stopped stay behind, so that it is emptied at a limit: some retries
+  /// then count as first looks.
+  std::set<uint64_t> refused_;
+};
+
+} // namespace troupe::runtime
