@@ -132,6 +132,7 @@ void connection::on_input_end() {
   case phase::head:
   case phase::body:
   case phase::streaming:
+  case phase::upgraded:
   case phase::lingering:
     close();
     break;
@@ -199,7 +200,9 @@ void connection::dispatch() {
   reply_done_ = false;
   auto message = std::move(parser_.message());
   message.remote = remote_;
-  read();
+  // What follows may not be HTTP.
+  if (!web_socket_key(message))
+    read();
   owner_.handle(exchange{std::move(message),
                          {.box = owner_.box(),
                           .connection = number_,
@@ -235,7 +238,14 @@ void connection::refuse(const refusal& x, name_values headers) {
 }
 
 void connection::obey(command& x) {
+  if (phase_ == phase::upgraded) {
+    if (stream_ == x.stream)
+      web_socket_->obey(x);
+    return;
+  }
   switch (x.what) {
+  case command::kind::upgrade:
+    return upgrade(x);
   case command::kind::reply:
     phase_ = phase::replying;
     reply_done_ = true;
@@ -268,6 +278,17 @@ void connection::begin_stream(command& x) {
   if (parser_.message().version_minor == 0)
     keep_alive_ = false;
   send(std::move(x.bytes));
+}
+
+void connection::upgrade(command& x) {
+  stream_ = std::move(x.stream);
+  // No client may speak before it has seen our consent.
+  if (input_ended_ || reading_ || in_begin_ != in_end_)
+    return close();
+  phase_ = phase::upgraded;
+  web_socket_ = web_socket::accept(
+    std::move(socket_), x.bytes, stream_, owner_.options().deadlines,
+    [self = shared_from_this()] { self->close(); });
 }
 
 void connection::send(std::string bytes) {
@@ -344,6 +365,8 @@ void connection::set_deadline(std::chrono::milliseconds after) {
 }
 
 void connection::sweep(time_point now) {
+  if (web_socket_)
+    return web_socket_->sweep(now);
   if (now >= write_deadline_)
     return close();
   if (now < deadline_)
@@ -361,6 +384,7 @@ void connection::sweep(time_point now) {
   case phase::handling:
   case phase::replying:
   case phase::streaming:
+  case phase::upgraded:
   case phase::lingering:
     close();
     break;
@@ -375,6 +399,8 @@ void connection::close() {
   auto self = shared_from_this();
   auto ec = error_code{};
   socket_.close(ec);
+  if (auto socket = std::exchange(web_socket_, nullptr))
+    socket->cut();
   if (auto stream = std::exchange(stream_, nullptr))
     stream->close();
   owner_.forget(number_);

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "runtime/http/loop.hpp"
+#include "runtime/http/web_socket.hpp"
 
 namespace troupe::runtime::http {
 
@@ -17,6 +18,7 @@ namespace troupe::runtime::http {
 ///
 ///   head -> body -> handling -> replying -> head     [next request]
 ///                            -> streaming -> head    [next request]
+///                            -> upgraded             a WebSocket from here on
 ///   head, body -> replying                           refused, then closed
 ///   replying, streaming -> lingering -> closed       last reply
 ///   any -> closed                                    error, deadline, stop
@@ -50,6 +52,7 @@ private:
     handling,
     replying,
     streaming,
+    upgraded,
     lingering,
     closed
   };
@@ -70,6 +73,7 @@ private:
 
   void refuse(const refusal& x, name_values headers = {});
   void begin_stream(command& x);
+  void upgrade(command& x);
   void send(std::string bytes);
   void write();
   void on_written(std::size_t size);
@@ -104,6 +108,7 @@ private:
   bool write_under_way_ = false;
 
   std::shared_ptr<stream_state> stream_;
+  std::shared_ptr<web_socket> web_socket_;
 
   // One for the phase; one for the client to take what is written.
   time_point deadline_ = time_point::max();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/http/mailbox.hpp"
+#include "runtime/http/web_socket.hpp"
 
 namespace troupe::runtime::http {
 
@@ -199,10 +200,30 @@ exchange::stream(const response& head, stream_callbacks callbacks) const {
   });
   if (!loop_lives)
     stream->close();
-  auto writer = stream_writer{to.box, to.connection, stream, chunked};
+  auto writer = stream_writer{to.box, to.connection, stream,
+                              chunked ? framing::chunked : framing::none};
   if (!head.body.empty())
     std::ignore = writer.write(head.body);
   return writer;
+}
+
+stream_writer exchange::open_socket(stream_callbacks callbacks) const {
+  const auto& to = state_->to;
+  auto key = web_socket_key(state_->request);
+  if (!key) {
+    auto reply = problem(426, "this is a WebSocket of version 13");
+    reply.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
+    answer(reply);
+    return {};
+  }
+  if (state_->answered.exchange(true))
+    return {};
+  auto stream
+    = std::make_shared<stream_state>(to.stream_bytes_max, std::move(callbacks));
+  if (!to.box->put(
+        {command::kind::upgrade, to.connection, std::move(*key), stream}))
+    stream->close();
+  return {to.box, to.connection, stream, framing::message};
 }
 
 } // namespace troupe::runtime::http

@@ -50,6 +50,11 @@ public:
   [[nodiscard]] stream_writer
   stream(const response& head, stream_callbacks callbacks = {}) const;
 
+  /// Makes the connection a WebSocket, to whose client the writer's chunks are
+  /// text messages. If the client did not ask for one it gets a 426, and the
+  /// stream is `gone` from the start.
+  [[nodiscard]] stream_writer open_socket(stream_callbacks callbacks) const;
+
 private:
   struct state;
   std::shared_ptr<state> state_;

@@ -201,7 +201,8 @@ void loop::obey(command& x) {
   if (found != connections_.end()) {
     auto client = found->second;
     client->obey(x);
-  } else if (x.what == command::kind::begin) {
+  } else if (x.what == command::kind::begin
+             || x.what == command::kind::upgrade) {
     x.stream->close();
   }
 }

@@ -15,11 +15,12 @@ class stream_state;
 /// What a thread with an answer tells the loop.
 struct command {
   enum class kind : std::uint8_t {
-    reply,  // `bytes` is all there is; then the next request.
-    begin,  // `bytes` is the head of `stream`.
-    chunk,  // `bytes` is the next part of the stream.
-    end,    // `bytes` is the last part of the stream.
-    abandon // Nobody will write to the stream any more.
+    reply,   // `bytes` is all there is; then the next request.
+    begin,   // `bytes` is the head of `stream`.
+    chunk,   // `bytes` is the next part of the stream.
+    end,     // `bytes` is the last part of the stream.
+    abandon, // Nobody will write to the stream any more.
+    upgrade  // `bytes` is the key of a WebSocket; its messages are chunks.
   };
   kind what;
   std::uint64_t connection;

@@ -139,6 +139,8 @@ std::string_view reason_phrase(int status) {
     return "Unprocessable Content";
   case 428:
     return "Precondition Required";
+  case 426:
+    return "Upgrade Required";
   case 429:
     return "Too Many Requests";
   case 431:

@@ -51,7 +51,7 @@ struct server_options {
   answer_listener on_answer = {};
 };
 
-/// An HTTP/1.1 server: one thread, no TLS, no WebSocket.
+/// An HTTP/1.1 server with WebSockets: one thread, no TLS.
 class server {
 public:
   /// Called on the thread of the server, which waits meanwhile: hand the

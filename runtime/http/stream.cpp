@@ -71,6 +71,16 @@ void stream_state::sent(std::size_t size) {
     drained();
 }
 
+void stream_state::heard(std::string text) {
+  auto on_message = std::function<void(std::string)>{};
+  {
+    auto guard = std::lock_guard{mutex_};
+    on_message = callbacks_.on_message;
+  }
+  if (on_message)
+    on_message(std::move(text));
+}
+
 void stream_state::close() {
   auto callbacks = stream_callbacks{};
   {
@@ -92,9 +102,9 @@ std::size_t stream_state::waiting() const {
 
 struct stream_writer::handle {
   handle(std::shared_ptr<mailbox> box, std::uint64_t connection,
-         std::shared_ptr<stream_state> state, bool chunked)
+         std::shared_ptr<stream_state> state, framing frames)
     : box(std::move(box)), connection(connection), state(std::move(state)),
-      chunked(chunked) {}
+      frames(frames) {}
 
   handle(const handle&) = delete;
   handle& operator=(const handle&) = delete;
@@ -107,22 +117,23 @@ struct stream_writer::handle {
   const std::shared_ptr<mailbox> box;
   const std::uint64_t connection;
   const std::shared_ptr<stream_state> state;
-  const bool chunked;
+  const framing frames;
 };
 
 stream_writer::stream_writer(std::shared_ptr<mailbox> box,
                              std::uint64_t connection,
-                             std::shared_ptr<stream_state> state, bool chunked)
+                             std::shared_ptr<stream_state> state,
+                             framing frames)
   : handle_(std::make_shared<handle>(std::move(box), connection,
-                                     std::move(state), chunked)) {}
+                                     std::move(state), frames)) {}
 
 write_result stream_writer::write(std::string_view chunk) const {
   if (!handle_)
     return write_result::gone;
   // An empty chunk would mean the end.
-  auto bytes = chunk.empty()      ? std::string{}
-               : handle_->chunked ? frame(chunk)
-                                  : std::string{chunk};
+  auto bytes = chunk.empty()                         ? std::string{}
+               : handle_->frames == framing::chunked ? frame(chunk)
+                                                     : std::string{chunk};
   return handle_->state->write(bytes.size(), [&] {
     if (!bytes.empty())
       handle_->box->put({command::kind::chunk, handle_->connection,
@@ -133,7 +144,8 @@ write_result stream_writer::write(std::string_view chunk) const {
 void stream_writer::end() const {
   if (handle_ && handle_->state->end())
     handle_->box->put({command::kind::end, handle_->connection,
-                       handle_->chunked ? "0\r\n\r\n" : "", handle_->state});
+                       handle_->frames == framing::chunked ? "0\r\n\r\n" : "",
+                       handle_->state});
 }
 
 std::size_t stream_writer::waiting() const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 namespace troupe::runtime::http {
@@ -18,6 +19,8 @@ struct stream_callbacks {
   std::function<void()> on_drain = {};
   /// The client is gone, or the server stops. Called once.
   std::function<void()> on_close = {};
+  /// The client of a WebSocket has sent a text.
+  std::function<void(std::string)> on_message = {};
 };
 
 /// What became of a chunk.
@@ -45,6 +48,9 @@ public:
   /// Notes that `size` wire bytes are the kernel's now.
   void sent(std::size_t size);
 
+  /// Passes on what the client of a WebSocket has sent.
+  void heard(std::string text);
+
   /// Notes that the client is gone.
   void close();
 
@@ -59,6 +65,13 @@ private:
   bool over_ = false;
 };
 
+/// What a chunk looks like on the wire.
+enum class framing : std::uint8_t {
+  none,    // As it is: the end of the connection is the end.
+  chunked, // RFC 9112, section 7.1.
+  message  // A message of a WebSocket; the server puts it into frames.
+};
+
 /// Writes a reply whose length is not known, in chunks. A handle: copies write
 /// to the same stream, from any thread. If the last one goes without `end`, the
 /// connection is cut, so that the client sees that something is missing.
@@ -68,7 +81,7 @@ public:
   stream_writer() = default;
 
   stream_writer(std::shared_ptr<mailbox> box, std::uint64_t connection,
-                std::shared_ptr<stream_state> state, bool chunked);
+                std::shared_ptr<stream_state> state, framing frames);
 
   /// An empty chunk is taken and nothing is sent.
   [[nodiscard]] write_result write(std::string_view chunk) const;
