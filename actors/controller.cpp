@@ -29,6 +29,7 @@ struct controller::handles {
   watch_actor watch;
   scheduler_actor scheduler;
   nodes_actor nodes;
+  live_actor live;
   gateway_actor gateway;
 
   template <class Handle>
@@ -168,11 +169,19 @@ controller::start(caf::actor_system& system, controller_options options,
          self->spawn(nodes, options.node, h->get(&handles::scheduler)));
      }});
   children.push_back(
+    {"live", [=](caf::event_based_actor* self) {
+       return h->keep(&handles::live,
+                      self->spawn<caf::detached>(
+                        live, options.live, h->get(&handles::scheduler),
+                        h->get(&handles::watch), h->get(&handles::journal)));
+     }});
+  children.push_back(
     {"gateway", [=](caf::event_based_actor* self) {
        return h->keep(&handles::gateway,
                       self->spawn<caf::detached>(
                         gateway, options.gateway, h->get(&handles::scheduler),
-                        h->get(&handles::nodes), h->get(&handles::watch)));
+                        h->get(&handles::nodes), h->get(&handles::watch),
+                        h->get(&handles::live)));
      }});
   supervisor_options root{"controller", restart_strategy::rest_for_one};
   result->root_ = system.spawn(supervisor, root, std::move(children));
@@ -244,6 +253,7 @@ void controller::stop() {
   handles_->watch = nullptr;
   handles_->scheduler = nullptr;
   handles_->nodes = nullptr;
+  handles_->live = nullptr;
   handles_->gateway = nullptr;
 }
 

@@ -15,6 +15,7 @@
 
 #include "actors/gateway.hpp"
 #include "actors/journal.hpp"
+#include "actors/live.hpp"
 #include "actors/node.hpp"
 #include "actors/scheduler.hpp"
 #include "actors/watch.hpp"
@@ -34,6 +35,7 @@ struct controller_options {
   journal_actor_options journal;
   watch_options watch;
   node_actor_options node;
+  live_actor_options live;
   gateway_options gateway;
   /// What all of these count with, and what nodes of this process count with.
   std::shared_ptr<runtime::controller_meters> meters
@@ -47,7 +49,8 @@ struct controller_options {
 
 /// The control plane of one process:
 ///
-///   root (rest for one) -> journal, watch, scheduler, policies, nodes, gateway
+///   root (rest for one) -> journal, watch, scheduler, policies, nodes, live,
+///                          gateway
 ///
 /// Whoever starts again takes with it all that hold its handle.
 class controller {

@@ -202,6 +202,19 @@ void gateway_state::on(http_call call, api::node_reports& x) {
       no_such_node(call, x.what.node));
 }
 
+void gateway_state::on(http_call call, api::usage_request& x) {
+  self->request(live, options.query_timeout, read_usage{x.nodes, x.last})
+    .then(
+      [call](const query_answer& y) {
+        call.exchange->answer(api::render(*y.view));
+      },
+      unavailable(call));
+}
+
+void gateway_state::on(http_call call, api::live_request&) {
+  self->send(live, std::move(call));
+}
+
 void gateway_state::tell_metrics(const http_call& call) {
   self->spawn(
     scrape, call,
@@ -235,21 +248,25 @@ void gateway_state::on(http_call call, api::page_request& x) {
   case api::page::openapi:
     return call.exchange->answer(api::render(api::openapi()));
   case api::page::dashboard:
-    return call.exchange->refuse(
-      501, "this version of troupe does not have a dashboard yet; `troupe "
-           "tasks` and `troupe nodes` show the cluster");
+    return call.exchange->answer(
+      options.dashboard
+        ? options.dashboard->answer(call.exchange->request(), x.file)
+        : api::render(refusal{refusal_kind::not_found,
+                              "this controller was started without a dashboard",
+                              {}}));
   }
 }
 
 gateway_actor::behavior_type
 gateway(gateway_actor::stateful_pointer<gateway_state> self,
         gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
-        watch_actor watch) {
+        watch_actor watch, live_actor live) {
   auto& state = self->state;
   state.options = std::move(options);
   state.scheduler = std::move(scheduler);
   state.nodes = std::move(nodes);
   state.watch = std::move(watch);
+  state.live = std::move(live);
   return {
     [&state](http_call& x) {
       state.alive.note_mailbox(state.self->mailbox().size());

@@ -9,6 +9,7 @@
 
 #include "messages/interfaces.hpp"
 
+#include "runtime/api/assets.hpp"
 #include "runtime/api/call.hpp"
 #include "runtime/metrics/controller_meters.hpp"
 #include "runtime/metrics/node_meters.hpp"
@@ -27,6 +28,8 @@ struct gateway_options {
     = std::make_shared<runtime::controller_meters>();
   /// Of nodes in this process; null if there are none.
   std::shared_ptr<const runtime::node_meters> node_meters{};
+  /// Files of the dashboard; none: there is no dashboard.
+  std::shared_ptr<const runtime::api::assets> dashboard = {};
 };
 
 /// State of GATEWAY.
@@ -45,6 +48,8 @@ struct gateway_state {
   void on(http_call call, runtime::api::heartbeat_request& x);
   void on(http_call call, runtime::api::node_work_request& x);
   void on(http_call call, runtime::api::node_reports& x);
+  void on(http_call call, runtime::api::usage_request& x);
+  void on(http_call call, runtime::api::live_request& x);
   void on(http_call call, runtime::api::page_request& x);
   void tell_metrics(const http_call& call);
   void ask(const http_call& call, query what);
@@ -56,6 +61,7 @@ struct gateway_state {
   scheduler_actor scheduler;
   nodes_actor nodes;
   watch_actor watch;
+  live_actor live;
   std::mt19937_64 chance;
   size_t commands_open = 0;
 };
@@ -64,6 +70,6 @@ struct gateway_state {
 gateway_actor::behavior_type
 gateway(gateway_actor::stateful_pointer<gateway_state> self,
         gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
-        watch_actor watch);
+        watch_actor watch, live_actor live);
 
 } // namespace troupe

@@ -1,7 +1,5 @@
 #include "actors/watch.hpp"
 
-#include <algorithm>
-
 #include "messages/json.hpp"
 
 #include "runtime/api/render.hpp"
@@ -15,34 +13,11 @@ namespace http = runtime::http;
 
 constexpr auto journal_timeout = std::chrono::seconds{30};
 
-bool matches(const watch_events& filter, const event& x) {
-  auto type = type_of(x.what);
-  if (!filter.types.empty()
-      && std::find(filter.types.begin(), filter.types.end(), type)
-           == filter.types.end())
-    return false;
-  return std::visit(
-    [&](const auto& y) {
-      if (!filter.job.empty()) {
-        if constexpr (requires { y.task; }) {
-          if (y.task.job != filter.job)
-            return false;
-        } else if constexpr (requires { y.job; }) {
-          if (y.job != filter.job)
-            return false;
-        } else {
-          return false;
-        }
-      }
-      if (!filter.node.empty()) {
-        if constexpr (requires { y.node; })
-          return y.node == filter.node;
-        else
-          return false;
-      }
-      return true;
-    },
-    x.what);
+/// Facts that a new listener is told of at once.
+constexpr size_t told_at_once_max = 2'000;
+
+runtime::event_filter filter_of(const watch_events& x) {
+  return {x.types, x.job, x.node};
 }
 
 } // namespace
@@ -56,12 +31,24 @@ void watch_state::take(const event_batch& x) {
     recent.pop_front();
   for (auto& y : followers)
     pump(y);
+  for (auto& y : listeners)
+    self->send(y, x);
   std::erase_if(waiters, [this](waiter& y) {
     if (version <= y.past)
       return false;
     y.promise.deliver(version);
     return true;
   });
+}
+
+void watch_state::tell_always(const event_listener_actor& who) {
+  auto from = recent.size() > told_at_once_max
+                ? recent.end() - static_cast<ptrdiff_t>(told_at_once_max)
+                : recent.begin();
+  self->send(who, event_batch{std::make_shared<const std::vector<event>>(
+                    from, recent.end())});
+  self->monitor(who);
+  listeners.push_back(who);
 }
 
 void watch_state::list(watch_events what) {
@@ -72,11 +59,12 @@ void watch_state::list(watch_events what) {
       [this, what](const event_batch& x) {
         json::array items;
         auto last = what.since;
+        auto filter = filter_of(what);
         for (auto& y : *x.events) {
           if (items.size() >= what.limit)
             break;
           last = y.version;
-          if (matches(what, y))
+          if (matches(filter, y))
             items.push_back(write_event(y));
         }
         json::object page{{"items", std::move(items)},
@@ -103,13 +91,13 @@ void watch_state::follow(watch_events what) {
   auto writer = what.call.exchange->stream(head, {wake, wake});
   what.call = {};
   auto seen = what.since;
-  followers.push_back({std::move(what), std::move(writer), seen, false, false,
+  followers.push_back({filter_of(what), std::move(writer), seen, false, false,
                        self->clock().now()});
   pump(followers.back());
 }
 
 bool watch_state::write(follower& x, const event& y) {
-  if (!matches(x.what, y))
+  if (!matches(x.filter, y))
     return true;
   auto text = "id: " + std::to_string(y.version)
               + "\nevent: " + std::string{type_of(y.what)}
@@ -175,6 +163,11 @@ void watch_state::tick() {
 
 watch_actor::behavior_type watch_state::make_behavior() {
   self->delayed_send(self, options.tick_interval, atom::tick_v);
+  self->set_down_handler([this](const caf::down_msg& x) {
+    std::erase_if(listeners, [&](const event_listener_actor& y) {
+      return y.address() == x.source;
+    });
+  });
   return {
     [this](const event_batch& x) { take(x); },
     [this](watch_events& x) {
@@ -183,6 +176,7 @@ watch_actor::behavior_type watch_state::make_behavior() {
       else
         list(std::move(x));
     },
+    [this](const event_listener_actor& x) { tell_always(x); },
     [this](const await_version& x) -> caf::result<version_number> {
       auto promise = self->make_response_promise<version_number>();
       // A version that is yet to come stands for the present one.

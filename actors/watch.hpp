@@ -12,6 +12,7 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/http/stream.hpp"
+#include "runtime/live/recent_events.hpp"
 
 #include "actors/census.hpp"
 
@@ -32,7 +33,7 @@ struct watch_state {
 
   /// A client that follows events.
   struct follower {
-    watch_events what;
+    runtime::event_filter filter;
     runtime::http::stream_writer writer;
     version_number seen = 0;
     bool reading_journal = false;
@@ -45,6 +46,7 @@ struct watch_state {
   watch_actor::behavior_type make_behavior();
 
   void take(const event_batch& x);
+  void tell_always(const event_listener_actor& who);
   void list(watch_events what);
   void follow(watch_events what);
   /// Writes what `x` has not seen, as far as it takes it.
@@ -59,6 +61,7 @@ struct watch_state {
   std::deque<event> recent;
   version_number version = 0;
   std::list<follower> followers;
+  std::vector<event_listener_actor> listeners;
   struct waiter {
     version_number past = 0;
     std::chrono::steady_clock::time_point until;

@@ -167,6 +167,22 @@ struct watch_events {
   uint32_t limit = 100;
 };
 
+/// Says what a page of the dashboard has said over its WebSocket.
+struct tab_said {
+  uint64_t tab = 0;
+  std::string text;
+};
+
+struct tab_closed {
+  uint64_t tab = 0;
+};
+
+/// Asks what was reserved and used of late.
+struct read_usage {
+  std::vector<std::string> nodes;
+  uint32_t last = 0;
+};
+
 /// Asks a node's actor for the open work of a worker that speaks HTTP.
 struct poll_work {
   std::string node;
@@ -286,18 +302,36 @@ using journal_actor = caf::typed_actor<
   // INTERNAL: writes a snapshot if enough has happened since the last.
   caf::reacts_to<atom::tick>>;
 
+/// Hears of all durable facts, in order.
+using event_listener_actor = caf::typed_actor<caf::reacts_to<event_batch>>;
+
 /// WATCH: tells whoever looks what has happened.
 using watch_actor = caf::typed_actor<
   // Takes durable facts.
   caf::reacts_to<event_batch>,
   // Lists or streams them to a client.
   caf::reacts_to<watch_events>,
+  // Tells the listener of the last facts now, and of all that follow.
+  caf::reacts_to<event_listener_actor>,
   // Answers with the present version, once it is past the one given or
   // patience has run out.
   caf::replies_to<await_version>::with<version_number>,
   // INTERNAL: lets time pass.
   caf::reacts_to<atom::tick>,
   // INTERNAL: a slow client has room again, or a stream has ended.
+  caf::reacts_to<atom::flush>>;
+
+/// LIVE: tells the open pages of the dashboard what changes.
+using live_actor = event_listener_actor::extend<
+  // Opens a WebSocket for a page.
+  caf::reacts_to<http_call>,
+  // INTERNAL: a page has said something, or has gone.
+  caf::reacts_to<tab_said>, caf::reacts_to<tab_closed>,
+  // Tells what was reserved and used of late.
+  caf::replies_to<read_usage>::with<query_answer>,
+  // INTERNAL: lets time pass while pages are open.
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: takes the next sample of what is used.
   caf::reacts_to<atom::flush>>;
 
 // -- the machine -------------------------------------------------------------
@@ -416,6 +450,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::append_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::appended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::await_version)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::watch_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::tab_said)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::tab_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_usage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::poll_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::post_reports)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forward_read_log)

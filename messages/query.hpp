@@ -110,6 +110,18 @@ struct list_policies {
   BOOST_DESCRIBE_CLASS(list_policies, (), (), (), ())
 };
 
+/// Asks which tasks are on which nodes, all of them, in short.
+struct get_map {
+  bool operator==(const get_map&) const = default;
+  BOOST_DESCRIBE_CLASS(get_map, (), (), (), ())
+};
+
+/// Asks how much of each node is reserved and used, in percent, in short.
+struct get_usage {
+  bool operator==(const get_usage&) const = default;
+  BOOST_DESCRIBE_CLASS(get_usage, (), (), (), ())
+};
+
 /// Asks why something is as it is. Exactly one of the three is named.
 struct get_why {
   std::optional<task_ref> task = {};
@@ -119,8 +131,8 @@ struct get_why {
   BOOST_DESCRIBE_CLASS(get_why, (), (task, job, node), (), ())
 };
 
-using query
-  = std::variant<list_jobs, get_job, list_tasks, get_task, list_nodes, get_node,
-                 list_queue, list_gangs, get_cluster, list_policies, get_why>;
+using query = std::variant<list_jobs, get_job, list_tasks, get_task, list_nodes,
+                           get_node, list_queue, list_gangs, get_cluster,
+                           list_policies, get_map, get_usage, get_why>;
 
 } // namespace troupe

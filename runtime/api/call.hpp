@@ -98,6 +98,17 @@ struct node_reports {
   bool dry_run = false;
 };
 
+/// Asks how much of `nodes` was reserved and used of late; of all together if
+/// none is named.
+struct usage_request {
+  std::vector<std::string> nodes;
+  /// Samples to tell, at most.
+  uint32_t last = 0;
+};
+
+/// Asks for a WebSocket that tells what changes.
+struct live_request {};
+
 /// What is asked of the process rather than of the cluster.
 enum class page : uint8_t {
   health,
@@ -110,10 +121,13 @@ enum class page : uint8_t {
 
 struct page_request {
   page which = page::health;
+  /// Of a file of the dashboard.
+  std::string file = {};
 };
 
-using call = std::variant<command_call, query_call, log_request, exec_request,
-                          event_request, heartbeat_request, node_work_request,
-                          node_reports, page_request>;
+using call
+  = std::variant<command_call, query_call, log_request, exec_request,
+                 event_request, heartbeat_request, node_work_request,
+                 node_reports, usage_request, live_request, page_request>;
 
 } // namespace troupe::runtime::api

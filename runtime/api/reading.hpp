@@ -38,6 +38,7 @@ public:
   [[nodiscard]] std::string job();
   [[nodiscard]] std::string node();
   [[nodiscard]] task_ref task();
+  [[nodiscard]] std::string file() const { return name(); }
 
   // -- parameters of the query ------------------------------------------------
 

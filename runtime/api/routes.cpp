@@ -7,6 +7,7 @@
 
 #include "runtime/api/bodies.hpp"
 #include "runtime/api/handlers.hpp"
+#include "runtime/live/usage_history.hpp"
 
 namespace troupe::runtime::api {
 
@@ -198,6 +199,22 @@ call read_question(reading& x) {
   return ask(x, Question{});
 }
 
+call read_usage(reading& x) {
+  usage_request result;
+  result.nodes = x.values("node");
+  result.last = static_cast<uint32_t>(
+    x.number("last", 1, usage_history::length).value_or(usage_history::length));
+  return result;
+}
+
+call read_live(reading&) {
+  return live_request{};
+}
+
+call read_asset(reading& x) {
+  return page_request{page::dashboard, x.file()};
+}
+
 call read_change_settings(reading& x) {
   return do_now(x, read_settings(x));
 }
@@ -271,8 +288,14 @@ constexpr auto table = std::to_array<route>({
    "list the policies that place tasks"},
   {method::get, "/v1/actors", read_page<page::actors>, "",
    "list live actors by type"},
+  {method::get, "/v1/map", read_question<get_map>, until,
+   "show which tasks are on which nodes, in short"},
+  {method::get, "/v1/usage", read_usage, "node last",
+   "show what was reserved and used over the last minutes"},
   {method::get, "/v1/events", read_events, "since types job node limit",
    "read what has happened, or follow it"},
+  {method::get, "/v1/live", read_live, "",
+   "follow answers as they change, over a WebSocket"},
   {method::post, "/v1/plan", not_yet, "", "say what a change would do"},
   {method::get, "/v1/cache", not_yet, "", "list cached results"},
   {method::del, "/v1/cache", not_yet, "key job prefix",
@@ -287,6 +310,7 @@ constexpr auto table = std::to_array<route>({
   {method::get, "/openapi.json", read_page<page::openapi>, "",
    "describe this interface"},
   {method::get, "/", read_page<page::dashboard>, "", "show the dashboard"},
+  {method::get, "/dashboard/{file}", read_asset, "", "a part of the dashboard"},
 });
 
 } // namespace

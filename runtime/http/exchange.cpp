@@ -218,6 +218,7 @@ stream_writer exchange::open_socket(stream_callbacks callbacks) const {
   }
   if (state_->answered.exchange(true))
     return {};
+  state_->tell(101);
   auto stream
     = std::make_shared<stream_state>(to.stream_bytes_max, std::move(callbacks));
   if (!to.box->put(

@@ -34,6 +34,8 @@ using answered = expected<boost::json::value, refusal>;
 [[nodiscard]] answered answer_to(const present& p, const list_gangs& x);
 [[nodiscard]] answered answer_to(const present& p, const get_cluster& x);
 [[nodiscard]] answered answer_to(const present& p, const list_policies& x);
+[[nodiscard]] answered answer_to(const present& p, const get_map& x);
+[[nodiscard]] answered answer_to(const present& p, const get_usage& x);
 [[nodiscard]] answered answer_to(const present& p, const get_why& x);
 
 /// Totals over all nodes, jobs and tasks.

@@ -114,9 +114,14 @@ answered answer_to(const present& p, const list_queue& x) {
       return bad_cursor();
   }
   least_entries least{start->limit + size_t{1}};
+  uint64_t waiting = 0;
+  timestamp oldest;
   for (auto& [name, job] : p.cluster.jobs()) {
     if (job.stopped || job.in_state(task_state::pending) == 0)
       continue;
+    waiting += job.in_state(task_state::pending);
+    if (!oldest || job.submitted_at < oldest)
+      oldest = job.submitted_at;
     auto key = p.cluster.key_of(job);
     for (auto late : {false, true}) {
       queue_entry entry{key, late, &job};
@@ -129,7 +134,12 @@ answered answer_to(const present& p, const list_queue& x) {
   for (auto& entry : std::move(least).in_order())
     if (items.takes_one())
       items.add(write_view(p, entry), text_of(entry));
-  return std::move(items).finish(p.cluster.version());
+  auto result = std::move(items).finish(p.cluster.version());
+  // Of the whole queue, whatever the page.
+  result.get_object()["waiting"] = waiting;
+  result.get_object()["oldest"]
+    = oldest ? boost::json::value(to_string(oldest)) : boost::json::value{};
+  return result;
 }
 
 } // namespace troupe::runtime::views

@@ -23,7 +23,7 @@ TOP_LEVEL = set(FLOORS) | {
 # What decides, and so must decide the same again from the same facts.
 PURE_CORES = [
     "runtime/cluster", "runtime/placement", "runtime/agent.",
-    "runtime/task.", "runtime/node.", "runtime/outbox."]
+    "runtime/task.", "runtime/node.", "runtime/outbox.", "runtime/live/"]
 # Measures how long placement takes.
 IMPURE = {"runtime/placement/bench.cpp"}
 
