@@ -3,6 +3,7 @@
 
 #include "runtime/journal/open.hpp"
 
+#include "tools/dashboard/files.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
@@ -20,6 +21,8 @@ start_controller(const config::daemon_options& options) {
   auto control = config::controller_of(options);
   if (!control)
     return make_unexpected(control.error());
+  control->gateway.dashboard
+    = std::make_shared<runtime::api::assets>(dashboard_files());
   auto tls = config::tls_of(options);
   auto journal = runtime::open_journal(config::journal_address(options));
   if (!journal)

@@ -6,6 +6,7 @@
 #include "runtime/journal/open.hpp"
 #include "runtime/log.hpp"
 
+#include "tools/dashboard/files.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
@@ -25,6 +26,8 @@ start_up(const config::daemon_options& options) {
   auto control = config::controller_of(options);
   if (!control)
     return make_unexpected(control.error());
+  control->gateway.dashboard
+    = std::make_shared<runtime::api::assets>(dashboard_files());
   auto tls = config::tls_of(options);
   auto journal = runtime::open_journal(config::journal_address(options));
   if (!journal)
@@ -67,6 +70,7 @@ start_up(const config::daemon_options& options) {
             << "  submit    troupe run --image nginx:alpine\n"
             << "            troupe run -- sh -c 'echo hello'\n"
             << "  look      troupe tasks, troupe why TASK, troupe logs TASK\n"
+            << "  dashboard http://" << http << "/\n"
             << "  REST      http://" << http << "/v1/cluster\n"
             << "  join      troupe node --controller " << listen << "\n\n";
   auto keep = options.keep_tasks;
