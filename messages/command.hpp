@@ -46,6 +46,12 @@ struct restart_job {
   bool operator==(const restart_job&) const = default;
 };
 
+/// Gives `job` the spec that it had before the present one.
+struct rollback_job {
+  std::string job;
+  bool operator==(const rollback_job&) const = default;
+};
+
 struct stop_task {
   task_ref task;
   bool operator==(const stop_task&) const = default;
@@ -77,6 +83,14 @@ struct cordon_node {
   std::string node;
   bool cordoned = true;
   bool operator==(const cordon_node&) const = default;
+};
+
+/// Lets everything leave `node`; new work does not go there. What is still there
+/// after `patience` is stopped and placed elsewhere.
+struct drain_node {
+  std::string node;
+  milliseconds patience{3'600'000};
+  bool operator==(const drain_node&) const = default;
 };
 
 struct remove_node {
@@ -113,9 +127,10 @@ struct take_lead {
 };
 
 using command
-  = std::variant<submit_jobs, stop_job, scale_job, restart_job, stop_task,
-                 restart_task, join_node, change_node, cordon_node, remove_node,
-                 change_node_health, take_reports, change_settings, take_lead>;
+  = std::variant<submit_jobs, stop_job, scale_job, restart_job, rollback_job,
+                 stop_task, restart_task, join_node, change_node, cordon_node,
+                 drain_node, remove_node, change_node_health, take_reports,
+                 change_settings, take_lead>;
 
 /// Why a command was refused. Each maps to a status of HTTP and an exit code.
 enum class refusal_kind : uint8_t {

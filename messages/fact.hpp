@@ -35,8 +35,33 @@ struct job_updated {
   job_spec_ptr spec;
   uint32_t job_version = 0;
   std::string key;
+  /// The version whose spec this is, if it is one that the job had before.
+  uint32_t rolled_back_to = 0;
+  /// Why, if nobody asked for it.
+  std::string message;
   bool operator==(const job_updated&) const = default;
-  BOOST_DESCRIBE_CLASS(job_updated, (), (job, spec, job_version, key), (), ())
+  BOOST_DESCRIBE_CLASS(job_updated, (),
+                       (job, spec, job_version, key, rolled_back_to, message),
+                       (), ())
+};
+
+/// Says how many members a service has beyond its count for now: they stand in
+/// for others while these are replaced.
+struct job_surged {
+  static constexpr auto type = "jobSurged";
+  std::string job;
+  uint32_t extra = 0;
+  bool operator==(const job_surged&) const = default;
+  BOOST_DESCRIBE_CLASS(job_surged, (), (job, extra), (), ())
+};
+
+/// Says that all members of a service have run well in this version.
+struct job_settled {
+  static constexpr auto type = "jobSettled";
+  std::string job;
+  uint32_t job_version = 0;
+  bool operator==(const job_settled&) const = default;
+  BOOST_DESCRIBE_CLASS(job_settled, (), (job, job_version), (), ())
 };
 
 /// Says that `awaited` has ended as `job` wants: `job` does not wait for it any
@@ -151,9 +176,11 @@ struct task_requeued {
   reason why = reason::none;
   std::string message;
   timestamp not_before;
+  /// A node where it failed: it goes there only if it fits nowhere else.
+  std::string avoid;
   bool operator==(const task_requeued&) const = default;
-  BOOST_DESCRIBE_CLASS(task_requeued, (), (task, why, message, not_before), (),
-                       ())
+  BOOST_DESCRIBE_CLASS(task_requeued, (),
+                       (task, why, message, not_before, avoid), (), ())
 };
 
 struct node_joined {
@@ -195,6 +222,38 @@ struct node_cordoned {
   BOOST_DESCRIBE_CLASS(node_cordoned, (), (node, cordoned), (), ())
 };
 
+/// Says that what runs on a node shall leave it: services once somebody stands
+/// in for them, batch tasks when they have finished; all of it at the deadline.
+struct node_draining {
+  static constexpr auto type = "nodeDraining";
+  std::string node;
+  timestamp deadline;
+  bool operator==(const node_draining&) const = default;
+  BOOST_DESCRIBE_CLASS(node_draining, (), (node, deadline), (), ())
+};
+
+/// Says that nothing is left on a node that was to be drained.
+struct node_drained {
+  static constexpr auto type = "nodeDrained";
+  std::string node;
+  bool operator==(const node_drained&) const = default;
+  BOOST_DESCRIBE_CLASS(node_drained, (), (node), (), ())
+};
+
+/// Says that a node gets no new work because tasks fail there which run well
+/// elsewhere, until a single one tried at `probe_at` runs well; or, with
+/// `quarantined` false, that one did.
+struct node_quarantined {
+  static constexpr auto type = "nodeQuarantined";
+  std::string node;
+  bool quarantined = true;
+  std::string message;
+  timestamp probe_at;
+  bool operator==(const node_quarantined&) const = default;
+  BOOST_DESCRIBE_CLASS(node_quarantined, (),
+                       (node, quarantined, message, probe_at), (), ())
+};
+
 /// Says what an operator set on a node, complete.
 struct node_labelled {
   static constexpr auto type = "nodeLabelled";
@@ -232,12 +291,13 @@ struct leader_elected {
 };
 
 using fact
-  = std::variant<job_submitted, job_updated, job_scaled, job_stopped,
-                 job_forgotten, task_placed, task_starting, task_started,
-                 task_health_changed, task_stopping, task_ended, task_requeued,
-                 node_joined, node_unhealthy, node_ready, node_removed,
-                 node_cordoned, node_labelled, settings_changed, leader_elected,
-                 job_dependency_met>;
+  = std::variant<job_submitted, job_updated, job_surged, job_settled,
+                 job_scaled, job_stopped, job_forgotten, task_placed,
+                 task_starting, task_started, task_health_changed,
+                 task_stopping, task_ended, task_requeued, node_joined,
+                 node_unhealthy, node_ready, node_removed, node_cordoned,
+                 node_draining, node_drained, node_quarantined, node_labelled,
+                 settings_changed, leader_elected, job_dependency_met>;
 
 /// A fact with its place in the journal.
 struct event {

@@ -34,10 +34,11 @@ constexpr bool is_final(task_state x) {
          || x == task_state::stopped || x == task_state::cached;
 }
 
-/// Returns whether a task in state `x` holds capacity on a node.
+/// Returns whether a task in state `x` holds capacity on a node. One that is lost
+/// may run on: until it is given up, its place is its own.
 constexpr bool holds_capacity(task_state x) {
   return x == task_state::placed || x == task_state::starting
-         || x == task_state::running;
+         || x == task_state::running || x == task_state::lost;
 }
 
 enum class task_health : uint8_t { none, unknown, healthy, unhealthy };

@@ -95,11 +95,16 @@ struct node_view {
   double heartbeat_age_seconds = 0;
   std::string version;
   timestamp joined_at;
+  /// While it drains: when what is left is stopped.
+  timestamp drain_deadline;
+  /// What people should know of it: silence, a drain, a quarantine.
+  std::string message;
   bool operator==(const node_view&) const = default;
   BOOST_DESCRIBE_CLASS(node_view, (),
                        (name, state, eligibility, labels, capacity, reserved,
                         used, tasks, weight, overcommit, drivers,
-                        heartbeat_age_seconds, version, joined_at),
+                        heartbeat_age_seconds, version, joined_at,
+                        drain_deadline, message),
                        (), ())
 };
 
@@ -109,6 +114,8 @@ struct job_view {
   job_state state = job_state::pending;
   uint32_t version = 1;
   uint32_t count = 0;
+  /// Members that serve: they run, and are healthy if they are checked.
+  uint32_t ready = 0;
   int32_t priority = 0;
   /// By state, every state named.
   std::map<std::string, uint32_t> tasks;
@@ -118,8 +125,8 @@ struct job_view {
   boost::json::value spec;
   bool operator==(const job_view&) const = default;
   BOOST_DESCRIBE_CLASS(job_view, (),
-                       (name, kind, state, version, count, priority, tasks,
-                        reasons, submitted_at, spec),
+                       (name, kind, state, version, count, ready, priority,
+                        tasks, reasons, submitted_at, spec),
                        (), ())
 };
 

@@ -55,6 +55,16 @@ public:
     return set(spec_.command, std::move(x));
   }
   a_job& at_once(uint32_t n) { return set(spec_.update.max_unavailable, n); }
+  a_job& surge(uint32_t n) { return set(spec_.update.max_surge, n); }
+  a_job& min_healthy(milliseconds x) {
+    return set(spec_.update.min_healthy, x);
+  }
+  a_job& no_rollback() { return set(spec_.update.rollback, false); }
+  a_job& checked() {
+    spec_.health.emplace().port = 80;
+    return *this;
+  }
+  a_job& replace_after(milliseconds x) { return set(spec_.replace_after, x); }
   a_job& label_of(std::string name, std::string value) {
     spec_.labels.push_back({std::move(name), std::move(value)});
     return *this;

@@ -285,6 +285,20 @@ change_node read_node_change(reading& x, std::string node) {
   return result;
 }
 
+drain_node read_drain(reading& x, std::string node) {
+  static constexpr auto known = std::to_array<std::string_view>({"deadline"});
+  drain_node result;
+  result.node = std::move(node);
+  if (x.request().body.find_first_not_of(" \t\r\n") == std::string::npos)
+    return result;
+  read_body(x, "the drain", [&](const json_cursor& at) {
+    if (json_fields fields{at, known}; fields)
+      if (auto y = fields.get("deadline"))
+        set(result.patience, y->duration());
+  });
+  return result;
+}
+
 uint32_t read_scale(reading& x) {
   static constexpr auto known = std::to_array<std::string_view>({"count"});
   uint32_t result = 0;

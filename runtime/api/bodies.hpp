@@ -18,6 +18,9 @@ namespace troupe::runtime::api {
 /// `{"labels": {"zone": "a", "old": null}, "weight", "overcommit"}`.
 [[nodiscard]] change_node read_node_change(reading& x, std::string node);
 
+/// `{"deadline": "10m"}`, or nothing.
+[[nodiscard]] drain_node read_drain(reading& x, std::string node);
+
 /// `{"count": 5}`.
 [[nodiscard]] uint32_t read_scale(reading& x);
 

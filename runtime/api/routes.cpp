@@ -77,6 +77,10 @@ call read_restart_job(reading& x) {
   return do_plain(x, restart_job{x.job()}, telling::accepted);
 }
 
+call read_rollback_job(reading& x) {
+  return do_plain(x, rollback_job{x.job()}, telling::accepted);
+}
+
 call read_why_job(reading& x) {
   return ask(x, get_why{std::nullopt, x.job(), {}});
 }
@@ -169,6 +173,10 @@ call read_uncordon(reading& x) {
   return do_plain(x, cordon_node{x.node(), false});
 }
 
+call read_drain_node(reading& x) {
+  return do_now(x, read_drain(x, x.node()), telling::accepted);
+}
+
 call read_beat(reading& x) {
   return heartbeat_request{read_heartbeat(x, x.node()), x.dry_run()};
 }
@@ -239,7 +247,7 @@ constexpr auto table = std::to_array<route>({
    "stop the tasks of a job"},
   {method::post, "/v1/jobs/{job}/restart", read_restart_job, "",
    "stop the tasks of a job and place them anew"},
-  {method::post, "/v1/jobs/{job}/rollback", not_yet, "",
+  {method::post, "/v1/jobs/{job}/rollback", read_rollback_job, "",
    "go back to the version before"},
   {method::get, "/v1/jobs/{job}/why", read_why_job, until,
    "explain why a job's tasks wait or have failed"},
@@ -268,7 +276,7 @@ constexpr auto table = std::to_array<route>({
    "offer a node what it has to do"},
   {method::post, "/v1/nodes/{node}/reports", read_node_reports, "",
    "take what became of a node's work"},
-  {method::post, "/v1/nodes/{node}/drain", not_yet, "",
+  {method::post, "/v1/nodes/{node}/drain", read_drain_node, "",
    "move a node's tasks elsewhere"},
   {method::post, "/v1/nodes/{node}/cordon", read_cordon, "",
    "let no more tasks go to a node"},

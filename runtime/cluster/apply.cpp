@@ -71,13 +71,17 @@ void cluster::fold(const job_updated& x) {
       job.older[job.job_version] = job.spec;
     else
       job.classes.erase(job.job_version);
+    job.past_specs.push_back(
+      {job.job_version, job.spec, job.settled_version == job.job_version});
+    forget_past_specs(job);
   }
+  job.rolled_back_to = x.rolled_back_to;
   job.spec = x.spec;
   job.job_version = x.job_version;
   job.stopped = false;
   job.forget = false;
   enter_class(job);
-  resize(job, x.spec->count);
+  resize(job, x.spec->count, job.extra);
   refresh(job);
   remember_key(x.key, {x.job, job.job_version, job.count, false});
 }
@@ -96,17 +100,40 @@ void cluster::remember_key(const std::string& key, submitted_job answer) {
   }
 }
 
+/// Forgets the oldest specs beyond what is remembered, never the last one that
+/// is known to work.
+void cluster::forget_past_specs(job_record& job) const {
+  auto& xs = job.past_specs;
+  while (xs.size() > options_.past_specs_max) {
+    auto good = std::find_if(xs.rbegin(), xs.rend(),
+                             [](const past_spec& x) { return x.settled; });
+    auto first_is_last_good = good == std::prev(xs.rend());
+    xs.erase(xs.begin() + (first_is_last_good ? 1 : 0));
+  }
+}
+
 void cluster::fold(const job_scaled& x) {
   auto& job = *job_called(x.job);
-  resize(job, x.count);
+  resize(job, x.count, job.extra);
   refresh(job);
 }
 
-void cluster::resize(job_record& job, uint32_t count) {
+void cluster::fold(const job_surged& x) {
+  auto& job = *job_called(x.job);
+  resize(job, job.count, x.extra);
+  refresh(job);
+}
+
+void cluster::fold(const job_settled& x) {
+  job_called(x.job)->settled_version = x.job_version;
+}
+
+void cluster::resize(job_record& job, uint32_t count, uint32_t extra) {
   job.count = count;
+  job.extra = extra;
   // Members beyond the new count that hold nothing are gone at once; the others
   // are stopped by facts of their own.
-  for (auto i = count; i < job.tasks.size(); ++i)
+  for (auto i = job.wanted(); i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {
       stop_waiting(job, i);
       job.tasks[i].why = reason::stopped_by_user;
@@ -117,7 +144,7 @@ void cluster::resize(job_record& job, uint32_t count) {
 }
 
 void cluster::trim(job_record& job) {
-  while (job.tasks.size() > job.count && is_final(job.tasks.back().state)) {
+  while (job.tasks.size() > job.wanted() && is_final(job.tasks.back().state)) {
     auto index = static_cast<uint32_t>(job.tasks.size() - 1);
     --job.by_state[static_cast<size_t>(job.tasks.back().state)];
     job.messages.erase(index);
@@ -198,6 +225,12 @@ void cluster::fold(const task_placed& x) {
   node.allocations[task.allocation] = {&job, index};
   if (!klass.labels.empty())
     populated_.push_back(node.row);
+  if (node.quarantine.open) {
+    // One probe at a time.
+    node.quarantine.open = false;
+    close_or_open(node);
+    visit_at(node, now_ + options_.probe_time);
+  }
   refresh(job);
   give(x.node, item_of(work_kind::start, job, index));
 }
@@ -205,22 +238,31 @@ void cluster::fold(const task_placed& x) {
 void cluster::fold(const task_starting& x) {
   auto& job = *job_called(x.task.job);
   auto& task = job.tasks[x.task.index];
-  set_state(job, task, task_state::starting);
+  // What a silent node says late is noted; it is lost until the node is back.
+  if (task.state != task_state::lost)
+    set_state(job, task, task_state::starting);
+  task.accepted = true;
   set_message(job, x.task.index, x.message);
 }
 
 void cluster::fold(const task_started& x) {
   auto& job = *job_called(x.task.job);
   auto& task = job.tasks[x.task.index];
-  set_state(job, task, task_state::running);
+  if (task.state != task_state::lost)
+    set_state(job, task, task_state::running);
+  task.accepted = true;
   task.started_at = now_;
   if (job.spec_of(task.job_version)->health)
     task.health = task_health::unknown;
+  else
+    task.ready_at = now_;
   job.messages.erase(x.task.index);
 }
 
 void cluster::fold(const task_health_changed& x) {
-  record_of(x.task).health = x.health;
+  auto& task = record_of(x.task);
+  task.health = x.health;
+  task.ready_at = x.health == task_health::healthy ? now_ : timestamp{};
 }
 
 void cluster::fold(const task_stopping& x) {
@@ -240,10 +282,12 @@ void cluster::fold(const task_ended& x) {
   auto& job = *job_called(x.task.job);
   auto index = x.task.index;
   auto& task = materialise(job, index);
-  if (holds_capacity(task.state))
+  if (holds_capacity(task.state)) {
+    note_end(*node_called(node_of(task)), x, task);
     free_capacity(job, index);
-  else
+  } else {
     stop_waiting(job, index);
+  }
   // A service that ran for long begins with short delays again; the retries of
   // a batch task are counted over its whole life.
   auto service = job.spec->kind == job_kind::service;
@@ -260,8 +304,12 @@ void cluster::fold(const task_ended& x) {
   task.ended_at = now_;
   task.ended_as = x.state;
   task.health = task_health::none;
+  task.ready_at = {};
   set_message(job, index, x.message);
-  set_state(job, task, x.state);
+  // One that is given up holds nothing any more; that it is placed anew is the
+  // next fact.
+  set_state(job, task,
+            x.state == task_state::lost ? task_state::failed : x.state);
   trim(job);
   refresh(job);
 }
@@ -279,6 +327,8 @@ void cluster::fold(const task_requeued& x) {
     job.messages[x.task.index] = x.message;
   set_state(job, task, task_state::pending);
   wait_for_place(job, x.task.index, x.not_before);
+  if (auto at = name_ids_.find(x.avoid); at != name_ids_.end())
+    job.avoid[x.task.index] = at->second;
   refresh(job);
 }
 
@@ -307,20 +357,45 @@ void cluster::fold(const node_joined& x) {
     table_.change(node.row, row.labels, row.weight, row.overcommit);
     table_.change_capacity(node.row, row.capacity);
   }
-  node.state = node_state::ready;
+  mark_lost(node, false);
   close_or_open(node);
 }
 
 void cluster::fold(const node_unhealthy& x) {
   auto& node = *node_called(x.node);
-  node.state = node_state::unhealthy;
+  mark_lost(node, true);
   close_or_open(node);
 }
 
 void cluster::fold(const node_ready& x) {
   auto& node = *node_called(x.node);
-  node.state = node_state::ready;
+  mark_lost(node, false);
   close_or_open(node);
+}
+
+/// Nobody knows how tasks of a silent node are; once it is back they are as they
+/// were, until it says otherwise.
+void cluster::mark_lost(node_record& node, bool lost) {
+  node.state = lost ? node_state::unhealthy : node_state::ready;
+  node.leaving = false;
+  node.gave_up_at = {};
+  if (lost) {
+    node.unhealthy_at = now_;
+    silent_.insert(node.profile.name);
+  } else {
+    node.unhealthy_at = {};
+    silent_.erase(node.profile.name);
+  }
+  for (auto& [allocation, place] : node.allocations) {
+    auto& task = place.job->tasks[place.index];
+    if (lost)
+      set_state(*place.job, task, task_state::lost);
+    else if (task.state == task_state::lost)
+      set_state(*place.job, task,
+                task.started_at ? task_state::running
+                : task.accepted ? task_state::starting
+                                : task_state::placed);
+  }
 }
 
 void cluster::fold(const node_removed& x) {
@@ -328,6 +403,10 @@ void cluster::fold(const node_removed& x) {
   TROUPE_ASSERT(at->second.allocations.empty());
   table_.remove(at->second.row);
   rows_[at->second.row] = nullptr;
+  silent_.erase(x.node);
+  draining_.erase(x.node);
+  if (at->second.visit_at)
+    node_visits_.erase({at->second.visit_at, x.node});
   nodes_.erase(at);
 }
 
@@ -335,6 +414,24 @@ void cluster::fold(const node_cordoned& x) {
   auto& node = *node_called(x.node);
   node.eligibility
     = x.cordoned ? node_eligibility::cordoned : node_eligibility::eligible;
+  node.drain_deadline = {};
+  draining_.erase(x.node);
+  close_or_open(node);
+}
+
+void cluster::fold(const node_draining& x) {
+  auto& node = *node_called(x.node);
+  node.eligibility = node_eligibility::draining;
+  node.drain_deadline = x.deadline;
+  draining_.insert(x.node);
+  close_or_open(node);
+}
+
+void cluster::fold(const node_drained& x) {
+  auto& node = *node_called(x.node);
+  node.eligibility = node_eligibility::drained;
+  node.drain_deadline = {};
+  draining_.erase(x.node);
   close_or_open(node);
 }
 

@@ -50,13 +50,13 @@ std::string cluster::check_invariants() const {
       f.expect(late || task.state != task_state::pending
                  || task.not_before <= now_,
                who + " waits for a time and is not delayed");
-      f.expect(i < job.count || !is_final(task.state)
+      f.expect(i < job.wanted() || !is_final(task.state)
                  || i + 1 < job.tasks.size(),
                who + " is beyond the count and still remembered");
-      f.expect(i < job.count || task.state != task_state::pending,
+      f.expect(i < job.wanted() || task.state != task_state::pending,
                who + " waits though it is beyond the count");
-      f.expect(task.state != task_state::lost,
-               who + " is lost and not requeued");
+      f.expect(task.state == task_state::pending || !job.avoid.contains(i),
+               who + " avoids a node and does not wait");
       f.expect(!job.stopped || task.state != task_state::pending,
                who + " waits though its job is stopped");
       if (!holds_capacity(task.state)) {
@@ -65,6 +65,9 @@ std::string cluster::check_invariants() const {
       }
       auto& node = node_of(task);
       auto* on = find_node(node);
+      f.expect((task.state == task_state::lost)
+                 == (on != nullptr && on->state == node_state::unhealthy),
+               who + " is lost and its node is not, or the reverse");
       f.expect(on != nullptr && on->allocations.contains(task.allocation),
                who + " is not among the allocations of node " + node);
       ++held[task.job_version];
@@ -136,7 +139,13 @@ std::string cluster::check_invariants() const {
     f.expect(table_.tasks(node.row) == node.allocations.size(),
              name + ": the table holds another number of tasks");
     auto open = node.state == node_state::ready && node.strays.empty()
-                && node.eligibility == node_eligibility::eligible;
+                && node.eligibility == node_eligibility::eligible
+                && (!node.quarantine.active || node.quarantine.open);
+    f.expect((node.state == node_state::unhealthy) == silent_.contains(name),
+             name + ": the list of silent nodes is off");
+    f.expect((node.eligibility == node_eligibility::draining)
+               == draining_.contains(name),
+             name + ": the list of draining nodes is off");
     f.expect((table_.row(node.row).closed == reason::none) == open,
              name + ": it is open though it should not, or the reverse");
     f.expect(fits(node.reserved, capacity),

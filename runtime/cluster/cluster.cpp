@@ -19,6 +19,16 @@ std::string driver_label(std::string_view driver) {
 
 } // namespace
 
+uint32_t job_record::serving() const {
+  auto running = in_state(task_state::running);
+  if (!spec->health && older.empty())
+    return running;
+  return static_cast<uint32_t>(
+    std::count_if(tasks.begin(), tasks.end(), [](const task_record& x) {
+      return x.state == task_state::running && x.ready_at;
+    }));
+}
+
 job_state state_of(const job_record& job) {
   auto live = job.live();
   auto waiting = job.in_state(task_state::pending);
@@ -33,7 +43,7 @@ job_state state_of(const job_record& job) {
   if (job.spec->kind == job_kind::batch)
     return live > 0 || waiting < job.count ? job_state::running
                                            : job_state::pending;
-  auto running = job.in_state(task_state::running);
+  auto running = job.serving();
   if (running >= job.count)
     return job_state::running;
   return running == 0 ? job_state::pending : job_state::degraded;
@@ -79,12 +89,57 @@ void cluster::advance(timestamp now) {
     job.requeued.insert(index);
     refresh(job);
   }
+  while (!job_visits_.empty() && job_visits_.begin()->first <= now_) {
+    auto& job = *jobs_by_birth_.at(job_visits_.begin()->second);
+    forget_visits(job);
+    roll(job);
+  }
+  while (!node_visits_.empty() && node_visits_.begin()->first <= now_) {
+    auto name = node_visits_.begin()->second;
+    node_visits_.erase(node_visits_.begin());
+    if (auto* node = node_called(name)) {
+      node->visit_at = {};
+      visit(*node);
+    }
+  }
+  settle();
 }
 
 std::optional<timestamp> cluster::next_wake() const {
-  if (delayed_.empty())
-    return std::nullopt;
-  return std::get<0>(*delayed_.begin());
+  std::optional<timestamp> result;
+  auto consider = [&](timestamp x) {
+    if (!result || x < *result)
+      result = x;
+  };
+  if (!delayed_.empty())
+    consider(std::get<0>(*delayed_.begin()));
+  if (!job_visits_.empty())
+    consider(job_visits_.begin()->first);
+  if (!node_visits_.empty())
+    consider(node_visits_.begin()->first);
+  return result;
+}
+
+void cluster::visit_at(job_record& job, timestamp at) {
+  if (job.visit_at && job.visit_at <= at)
+    return;
+  forget_visits(job);
+  job.visit_at = at;
+  job_visits_.insert({at, job.born});
+}
+
+void cluster::visit_at(node_record& node, timestamp at) {
+  if (node.visit_at && node.visit_at <= at)
+    return;
+  if (node.visit_at)
+    node_visits_.erase({node.visit_at, node.profile.name});
+  node.visit_at = at;
+  node_visits_.insert({at, node.profile.name});
+}
+
+void cluster::forget_visits(job_record& job) {
+  if (auto due = std::exchange(job.visit_at, {}))
+    job_visits_.erase({due, job.born});
 }
 
 void cluster::set_policies(std::set<std::string, std::less<>> names) {
@@ -97,11 +152,15 @@ void cluster::set_policies(std::set<std::string, std::less<>> names) {
 std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
   if (batch_open_)
     return std::nullopt;
-  auto result = waiting_.next(tasks_max, policies_);
+  auto result = waiting_.next(
+    tasks_max, policies_,
+    [this](uint32_t name) -> std::optional<placement::node_index> {
+      auto* node = find_node(names_[name]);
+      return node == nullptr ? std::nullopt : std::optional{node->row};
+    });
   if (result) {
     batch_open_ = true;
-    for (auto& ask : result->asks)
-      asked_[ask.id] = ask.of;
+    asked_ = result->about;
     waiting_.begin_proposal();
   }
   return result;
@@ -110,6 +169,21 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
 void cluster::abandon() {
   batch_open_ = false;
   asked_.clear();
+}
+
+std::optional<uint32_t>
+cluster::next_index(const job_record& job, std::optional<uint32_t> only) {
+  if (job.ready() == 0)
+    return std::nullopt;
+  if (only)
+    return job.requeued.contains(*only) ? only : std::nullopt;
+  // Those that avoid a node are asked for one by one.
+  for (auto index : job.requeued)
+    if (!job.avoid.contains(index))
+      return index;
+  if (job.fresh() == 0)
+    return std::nullopt;
+  return static_cast<uint32_t>(job.tasks.size());
 }
 
 void cluster::commit(const placement::proposal& x, timestamp now) {
@@ -122,17 +196,23 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     if (row < rows_.size() && rows_[row] != nullptr)
       helped_.push_back(row);
   };
-  for (auto& run : x.runs) {
+  std::vector<version_number> stuck;
+  for (size_t at = 0; at < x.runs.size(); ++at) {
+    auto& run = x.runs[at];
     auto found = jobs_by_birth_.find(run.id);
-    if (found == jobs_by_birth_.end()) {
+    // A policy answers each ask, in their order.
+    if (found == jobs_by_birth_.end() || at >= asked.size()
+        || asked[at].born != run.id) {
       std::for_each(run.nodes.begin(), run.nodes.end(), drop);
       continue;
     }
+    auto& ask = asked[at];
     auto& job = *found->second;
     // A place that no longer fits leaves the task where it was: it is offered
     // again with the next batch.
     for (auto row : run.nodes) {
-      if (job.ready() == 0 || row >= rows_.size() || rows_[row] == nullptr) {
+      auto index = next_index(job, ask.index);
+      if (!index || row >= rows_.size() || rows_[row] == nullptr) {
         drop(row);
         continue;
       }
@@ -141,11 +221,8 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
         drop(row);
         continue;
       }
-      auto index = job.requeued.empty()
-                     ? static_cast<uint32_t>(job.tasks.size())
-                     : *job.requeued.begin();
-      auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
-      task_placed fact{{job.name, index},
+      auto attempt = *index < job.tasks.size() ? job.tasks[*index].attempt : 0;
+      task_placed fact{{job.name, *index},
                        attempt + 1,
                        name_of(row),
                        {},
@@ -168,11 +245,16 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     }
     // A job that was updated meanwhile is of another class now: what is said
     // here is not about that one.
-    auto ask = asked.find(run.id);
-    if (job.ready() > 0 && !run.why_not_more.nodes.empty() && ask != asked.end()
-        && ask->second == waiting_.at(job.klass).of)
+    if (job.ready() > 0 && !run.why_not_more.nodes.empty()
+        && ask.of == waiting_.at(job.klass).of)
       waiting_.block(job.klass, run.why_not_more);
+    if (job.extra > 0 && waiting_.at(job.klass).blocked)
+      stuck.push_back(job.born);
   }
+  // Where nobody can stand in, members are replaced without.
+  for (auto born : stuck)
+    if (auto at = jobs_by_birth_.find(born); at != jobs_by_birth_.end())
+      roll(*at->second);
   settle();
 }
 
@@ -356,6 +438,7 @@ void cluster::wait_for_place(job_record& job, uint32_t index,
 
 void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.requeued.erase(index);
+  job.avoid.erase(index);
   if (auto due = std::exchange(job.tasks[index].not_before, {}))
     delayed_.erase({due, job.born, index});
 }
@@ -409,6 +492,7 @@ void cluster::erase_job(job_record& job) {
     TROUPE_ASSERT(!holds_capacity(job.tasks[i].state));
     stop_waiting(job, i);
   }
+  forget_visits(job);
   leave_class(job);
   await_jobs(job, {});
   unlist_finished(job);
@@ -418,8 +502,12 @@ void cluster::erase_job(job_record& job) {
 
 void cluster::close_or_open(node_record& node) {
   auto why = reason::none;
-  if (node.state != node_state::ready || !node.strays.empty())
+  if (node.state != node_state::ready || !node.strays.empty()
+      || (node.quarantine.active && !node.quarantine.open))
     why = reason::unhealthy;
+  else if (node.eligibility == node_eligibility::draining
+           || node.eligibility == node_eligibility::drained)
+    why = reason::drained;
   else if (node.eligibility != node_eligibility::eligible)
     why = reason::cordoned;
   table_.close(node.row, why);

@@ -37,6 +37,23 @@ struct cluster_options {
   /// Attempts remembered of one task, beside the present one.
   uint32_t attempts_max = 10;
   milliseconds backoff_max{300'000};
+  /// Specs remembered of one job, beside the present one.
+  uint32_t past_specs_max = 5;
+  /// With so many nodes silent, and more than half of all, it is the network that
+  /// is broken: what they run is waited for until they are removed.
+  uint32_t silent_together_min = 4;
+  /// Nodes, and their share of all, that are given up within `loss_window`.
+  uint32_t losses_min = 5;
+  double losses_share = 0.2;
+  milliseconds loss_window{30'000};
+  /// Jobs whose tasks must fail on one node only before it is put in quarantine.
+  uint32_t quarantine_jobs = 3;
+  milliseconds quarantine_window{600'000};
+  /// Until the first probe; twice as long for each that fails.
+  milliseconds probe_delay{60'000};
+  milliseconds probe_delay_max{1'800'000};
+  /// How long a probe must run to be believed.
+  milliseconds probe_time{30'000};
 };
 
 /// One thing for one node to do, as a fact brought it about.
@@ -61,7 +78,8 @@ public:
   [[nodiscard]] expected<outcome, refusal>
   rehearse(const command& x, timestamp now);
 
-  /// Lets time pass until `now`: tasks whose delay is over wait for a place.
+  /// Lets time pass until `now`: tasks whose delay is over wait for a place, and
+  /// what was to happen by then happens.
   void advance(timestamp now);
 
   /// When `advance` has something to do next.
@@ -131,15 +149,16 @@ private:
   expected<outcome, refusal> on(const stop_job& x);
   expected<outcome, refusal> on(const scale_job& x);
   expected<outcome, refusal> on(const restart_job& x);
+  expected<outcome, refusal> on(const rollback_job& x);
   expected<outcome, refusal> on(const stop_task& x);
   expected<outcome, refusal> on(const restart_task& x);
-  void roll(job_record& job);
   submitted_job submit(const job_spec_ptr& spec, const std::string& key);
   /// Starts members that are wanted again: those from `first` on, and, after a
   /// stop of the whole job, those that it stopped.
   void revive(job_record& job, uint32_t first, bool after_stop);
-  void start_again(job_record& job, uint32_t index, reason why,
-                   std::string message, milliseconds delay);
+  void
+  start_again(job_record& job, uint32_t index, reason why, std::string message,
+              milliseconds delay, const std::string& avoid = {});
   void forget_old_jobs();
 
   // decide_after.cpp
@@ -155,6 +174,42 @@ private:
   void stop_awaiting(job_record& job, const std::string& name);
   void list_finished(job_record& job);
   void unlist_finished(job_record& job);
+
+  // decide_rolling.cpp
+  struct rolling;
+  [[nodiscard]] rolling survey(const job_record& job) const;
+  void roll(job_record& job);
+  void stop_surplus(job_record& job);
+  void stand_in(job_record& job, const rolling& x);
+  void replace_members(job_record& job, rolling& x);
+  void resume_rolling();
+  const past_spec* rollback_target(const job_record& job) const;
+  void roll_back(job_record& job, const past_spec& to, std::string message);
+  [[nodiscard]] bool
+  roll_back_if_bad(job_record& job, uint32_t index, const task_record& before);
+  [[nodiscard]] bool is_draining(const task_record& task) const;
+
+  // decide_draining.cpp
+  expected<outcome, refusal> on(const drain_node& x);
+  void move_away(node_record& node);
+  void stop_what_is_left(node_record& node);
+  void end_drain_if_empty(node_record& node);
+
+  // decide_losses.cpp
+  [[nodiscard]] bool is_braked() const;
+  [[nodiscard]] bool may_give_up(const node_record& node) const;
+  void give_up_lost();
+  void give_up_due(node_record& node);
+  void give_up(node_record& node, const task_place& place, reason why,
+               const std::string& message);
+  void visit(node_record& node);
+
+  // decide_quarantine.cpp
+  void judge(node_record& node, const job_record& job,
+             const task_record& before, task_state ended_as);
+  [[nodiscard]] bool
+  works_elsewhere(const std::string& job, const node_record& node) const;
+  void probe(node_record& node);
 
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
@@ -178,6 +233,8 @@ private:
   void fold_event(const event& x);
   void fold(const job_submitted& x);
   void fold(const job_updated& x);
+  void fold(const job_surged& x);
+  void fold(const job_settled& x);
   void fold(const job_scaled& x);
   void fold(const job_dependency_met& x);
   void fold(const job_stopped& x);
@@ -194,6 +251,9 @@ private:
   void fold(const node_ready& x);
   void fold(const node_removed& x);
   void fold(const node_cordoned& x);
+  void fold(const node_draining& x);
+  void fold(const node_drained& x);
+  void fold(const node_quarantined& x);
   void fold(const node_labelled& x);
   void fold(const settings_changed& x);
   void fold(const leader_elected& x);
@@ -228,7 +288,15 @@ private:
   void stop_waiting(job_record& job, uint32_t index);
   void free_capacity(job_record& job, uint32_t index);
   void erase_job(job_record& job);
-  void resize(job_record& job, uint32_t count);
+  void resize(job_record& job, uint32_t count, uint32_t extra);
+  /// Sees to it that `advance` looks at it at `at`, or before.
+  void visit_at(job_record& job, timestamp at);
+  void visit_at(node_record& node, timestamp at);
+  void forget_visits(job_record& job);
+  void forget_past_specs(job_record& job) const;
+  void
+  note_end(node_record& node, const task_ended& x, const task_record& before);
+  void mark_lost(node_record& node, bool lost);
   /// Forgets the last members beyond the count that hold nothing.
   void trim(job_record& job);
   static void
@@ -244,6 +312,9 @@ private:
   void give(const std::string& node, work_item item);
   [[nodiscard]] work_item
   item_of(work_kind kind, const job_record& job, uint32_t index) const;
+  /// The task that is placed next, of those an ask was about.
+  static std::optional<uint32_t>
+  next_index(const job_record& job, std::optional<uint32_t> only);
   /// Ends a decision: wakes whom it helped, forgets what is too old.
   void settle();
 
@@ -271,6 +342,12 @@ private:
   std::map<std::string, std::set<version_number>, std::less<>> awaiting_;
   /// Awaited jobs that may have ended since the last `settle`.
   std::set<std::string, std::less<>> ended_;
+  /// Jobs by birth, and nodes, that time brings to something.
+  std::set<std::pair<timestamp, version_number>> job_visits_;
+  std::set<std::pair<timestamp, std::string>> node_visits_;
+  /// Nodes that are unhealthy, and that drain.
+  std::set<std::string, std::less<>> silent_;
+  std::set<std::string, std::less<>> draining_;
   /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
   /// they have: those that may be forgotten.
   std::map<version_number, job_record*> finished_;
@@ -286,8 +363,8 @@ private:
   bool folding_ = false;
   bool rehearsing_ = false;
   bool batch_open_ = false;
-  /// [job's birth] Classes for which the open batch asks.
-  std::map<version_number, std::shared_ptr<const placement::task_class>> asked_;
+  /// What the open batch asks for.
+  std::vector<waiting::asked> asked_;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

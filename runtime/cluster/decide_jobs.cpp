@@ -38,11 +38,8 @@ std::vector<problem> unsupported(const job_spec& x) {
   };
   refuse(x.kind == job_kind::system, "/kind", "system jobs are");
   refuse(x.gang.has_value(), "/gang", "gangs are");
-  refuse(x.health.has_value(), "/health", "health checks are");
   refuse(x.schedule.has_value(), "/schedule", "schedules are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
-  refuse(x.replace_after.value_or(milliseconds{0}).count() > 0,
-         "/onNodeLoss/replaceAfter", "waiting for a silent node is");
   refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
   return result;
 }
@@ -101,7 +98,7 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
 }
 
 void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
-  auto end = std::min<size_t>(job.tasks.size(), job.count);
+  auto end = std::min<size_t>(job.tasks.size(), job.wanted());
   auto service = job.spec->kind == job_kind::service;
   for (uint32_t i = 0; i < end; ++i) {
     auto& task = job.tasks[i];
@@ -114,43 +111,6 @@ void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
              && (i >= first || after_stop))
       say(task_stopping{
         {job.name, i}, reason::none, "it starts again once it ended", true});
-  }
-}
-
-/// Brings the living tasks of `job` in step with its spec: members beyond the
-/// count stop; those of an older version are replaced, so many at a time.
-void cluster::roll(job_record& job) {
-  if (job.stopped)
-    return;
-  for (auto i = job.count; i < job.tasks.size(); ++i)
-    if (holds_capacity(job.tasks[i].state)
-        && (!job.tasks[i].stopping || job.tasks[i].restart))
-      say(task_stopping{
-        {job.name, i}, reason::stopped_by_user, "scaled down", false});
-  if (job.spec->kind != job_kind::service || job.older.empty())
-    return;
-  auto end
-    = static_cast<uint32_t>(std::min<size_t>(job.tasks.size(), job.count));
-  auto available = [](const task_record& x) {
-    return x.state == task_state::running && !x.stopping;
-  };
-  uint32_t unavailable = 0;
-  for (uint32_t i = 0; i < end; ++i)
-    if (!is_final(job.tasks[i].state) && !available(job.tasks[i]))
-      ++unavailable;
-  auto at_once = std::max(job.spec->update.max_unavailable, 1U);
-  for (uint32_t i = 0; i < end; ++i) {
-    auto& task = job.tasks[i];
-    if (!holds_capacity(task.state) || task.stopping
-        || task.job_version == job.job_version)
-      continue;
-    // What does not run yet is missed by nobody.
-    if (available(task) && unavailable++ >= at_once)
-      return;
-    say(task_stopping{{job.name, i},
-                      reason::none,
-                      "replaced by version " + std::to_string(job.job_version),
-                      true});
   }
 }
 
@@ -203,7 +163,7 @@ expected<outcome, refusal> cluster::on(const restart_job& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" is stopped; submit it again instead",
               {}});
-  auto end = std::min<size_t>(job->tasks.size(), job->count);
+  auto end = std::min<size_t>(job->tasks.size(), job->wanted());
   for (uint32_t i = 0; i < end; ++i)
     if (auto restarted = on(restart_task{{x.job, i}}); !restarted)
       return restarted;
@@ -212,7 +172,7 @@ expected<outcome, refusal> cluster::on(const restart_job& x) {
 
 expected<outcome, refusal> cluster::on(const stop_task& x) {
   auto* job = job_called(x.task.job);
-  if (job == nullptr || x.task.index >= job->count)
+  if (job == nullptr || x.task.index >= job->wanted())
     return no_task(x.task);
   auto* task = find_task(x.task);
   if (task != nullptr && holds_capacity(task->state)) {
@@ -229,7 +189,7 @@ expected<outcome, refusal> cluster::on(const stop_task& x) {
 
 expected<outcome, refusal> cluster::on(const restart_task& x) {
   auto* job = job_called(x.task.job);
-  if (job == nullptr || x.task.index >= job->count)
+  if (job == nullptr || x.task.index >= job->wanted())
     return no_task(x.task);
   if (job->stopped)
     return make_unexpected(
@@ -248,11 +208,13 @@ expected<outcome, refusal> cluster::on(const restart_task& x) {
 }
 
 void cluster::start_again(job_record& job, uint32_t index, reason why,
-                          std::string message, milliseconds delay) {
+                          std::string message, milliseconds delay,
+                          const std::string& avoid) {
   say(task_requeued{{job.name, index},
                     why,
                     std::move(message),
-                    delay.count() > 0 ? now_ + delay : timestamp{}});
+                    delay.count() > 0 ? now_ + delay : timestamp{},
+                    avoid});
 }
 
 void cluster::forget_old_jobs() {

@@ -41,8 +41,11 @@ expected<outcome, refusal> cluster::on(const join_node& x) {
   else if (node->state != node_state::ready)
     say(node_ready{name});
   node = node_called(name);
-  if (node != nullptr && x.inventory && !rehearsing_)
+  if (node == nullptr || rehearsing_)
+    return outcome{};
+  if (x.inventory)
     reconcile(*node, *x.inventory);
+  give_up_lost();
   return outcome{};
 }
 
@@ -105,8 +108,12 @@ expected<outcome, refusal> cluster::on(const cordon_node& x) {
   auto* node = node_called(x.node);
   if (node == nullptr)
     return no_node(x.node);
-  if ((node->eligibility != node_eligibility::eligible) != x.cordoned)
-    say(node_cordoned{x.node, x.cordoned});
+  if ((node->eligibility != node_eligibility::eligible) == x.cordoned)
+    return outcome{};
+  say(node_cordoned{x.node, x.cordoned});
+  // Those that stood in for what was to leave the node may go.
+  if (!x.cordoned && !rehearsing_)
+    resume_rolling();
   return outcome{};
 }
 
@@ -114,8 +121,14 @@ expected<outcome, refusal> cluster::on(const remove_node& x) {
   auto* node = node_called(x.node);
   if (node == nullptr)
     return no_node(x.node);
-  give_up_tasks(*node, reason::node_lost, "node " + x.node + " was removed");
+  if (rehearsing_)
+    return outcome{};
+  auto places = node->allocations;
+  for (auto& [allocation, place] : places)
+    give_up(*node, place, reason::node_lost, "node " + x.node + " was removed");
   say(node_removed{x.node, x.message});
+  // With fewer nodes to wait for, those that are silent may not be most of them.
+  give_up_lost();
   return outcome{};
 }
 
@@ -125,42 +138,31 @@ expected<outcome, refusal> cluster::on(const change_node_health& x) {
     return outcome{};
   switch (x.state) {
   case node_state::ready:
-    if (node->state != node_state::ready)
+    if (node->state != node_state::ready) {
       say(node_ready{x.node});
+      give_up_lost();
+    }
     break;
   case node_state::unhealthy:
     if (node->state == node_state::ready) {
       say(node_unhealthy{x.node});
-      give_up_tasks(*node, reason::node_lost,
-                    "node " + x.node + " is unhealthy: it is silent");
+      give_up_lost();
     }
     break;
   case node_state::removed:
-    return on(remove_node{x.node, "silent for too long"});
+    // Some jobs want to wait for their tasks for longer than nodes are kept.
+    if (node->state == node_state::ready)
+      say(node_unhealthy{x.node});
+    if (rehearsing_)
+      break;
+    node->leaving = true;
+    give_up_due(*node);
+    if (node->allocations.empty())
+      say(node_removed{x.node, "silent for too long"});
+    give_up_lost();
+    break;
   }
   return outcome{};
-}
-
-/// Ends what `node` runs, as far as anybody here knows, and places it anew. What
-/// does run on is stopped when the node comes back, before it gets new work.
-void cluster::give_up_tasks(node_record& node, reason why,
-                            const std::string& message) {
-  if (rehearsing_)
-    return;
-  auto places = node.allocations;
-  for (auto& [allocation, place] : places) {
-    // It may run on all the same: if the silence ends without a new hello, this
-    // is the only stop that reaches it.
-    work_item stop = item_of(work_kind::stop, *place.job, place.index);
-    stop.why = why;
-    node.strays.insert(allocation);
-    task_report gone;
-    gone.state = task_state::lost;
-    gone.why = why;
-    gone.message = message;
-    end_attempt(*place.job, place.index, gone);
-    give(node.profile.name, std::move(stop));
-  }
 }
 
 expected<outcome, refusal> cluster::on(const change_settings& x) {
@@ -191,9 +193,17 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
 
 expected<outcome, refusal> cluster::on(const take_lead& x) {
   say(leader_elected{x.leader, x.program_version});
+  if (rehearsing_)
+    return outcome{};
   // Whatever an earlier leader left undone.
   for (auto& [name, births] : awaiting_)
     ended_.insert(name);
+  // What was to happen at some time is not remembered but found again.
+  resume_rolling();
+  for (auto& [name, node] : nodes_)
+    if (node.state == node_state::unhealthy || node.quarantine.active
+        || node.eligibility == node_eligibility::draining)
+      visit_at(node, now_);
   return outcome{};
 }
 

@@ -17,6 +17,14 @@ bool is_misfortune(reason x) {
          || x == reason::preempted || x == reason::drained;
 }
 
+/// Ends after which another node may do better.
+bool is_own_fault(reason x) {
+  return x == reason::exit_code || x == reason::signal
+         || x == reason::out_of_memory || x == reason::unhealthy
+         || x == reason::image_not_found || x == reason::driver_error
+         || x == reason::timed_out;
+}
+
 std::string_view message_of(const job_record& job, uint32_t index) {
   auto at = job.messages.find(index);
   return at == job.messages.end() ? std::string_view{} : at->second;
@@ -81,18 +89,21 @@ void cluster::take_report(node_record& node, const task_report& x) {
   switch (x.state) {
   case task_state::starting:
     if (task.state == task_state::placed
+        || (task.state == task_state::lost && !task.accepted)
         || (task.state == task_state::starting
             && message_of(*job, index) != x.message))
       say(task_starting{{job->name, index}, node.profile.name, x.message});
     break;
   case task_state::running:
-    if (task.state != task_state::running) {
+    if (!task.started_at) {
       say(task_started{{job->name, index}, node.profile.name});
       // Its successor runs: the next one of an older version may go.
       roll(*job);
     }
-    if (task.health != x.health && x.health != task_health::none)
+    if (task.health != x.health && x.health != task_health::none) {
       say(task_health_changed{{job->name, index}, x.health, x.message});
+      roll(*job);
+    }
     break;
   case task_state::succeeded:
   case task_state::failed:
@@ -121,10 +132,11 @@ void cluster::end_attempt(job_record& job, uint32_t index,
   // What a stop ends is stopped, whatever its exit code: it was not its own
   // doing. Nobody looks for a lost task that is not wanted any more.
   auto before = task;
+  auto& node = *node_called(node_of(task));
   auto state = x.state;
   auto why = x.why;
   auto unwanted
-    = job.stopped || index >= job.count || (task.stopping && !task.restart);
+    = job.stopped || index >= job.wanted() || (task.stopping && !task.restart);
   auto killed = state == task_state::failed
                 && (why == reason::exit_code || why == reason::signal);
   auto left
@@ -141,32 +153,40 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                  why,
                  x.message,
                  x.exit_code});
+  judge(node, job, before, state);
+  // The job may be forgotten with it.
   after_end(job, index, before);
+  end_drain_if_empty(node);
 }
 
 /// Decides what follows from the end of an attempt, which was `before` until
 /// then.
 void cluster::after_end(job_record& job, uint32_t index,
                         const task_record& before) {
-  if (job.stopped || index >= job.count) {
+  if (job.stopped || index >= job.wanted()) {
     if (job.forget && job.live() == 0)
       say(job_forgotten{job.name});
     return;
   }
+  if (roll_back_if_bad(job, index, before))
+    return;
   auto& task = job.tasks[index];
   auto service = job.spec->kind != job_kind::batch;
+  // It goes elsewhere if it can.
+  auto node = is_own_fault(task.why) ? node_of(task) : std::string{};
   if (before.stopping && !before.restart) {
     // By a user: it stays so until somebody starts it again, however it ended.
   } else if (before.restart) {
     start_again(job, index, reason::none, "", milliseconds{0});
-  } else if (is_misfortune(task.why) || task.state == task_state::lost) {
+  } else if (is_misfortune(task.why) || task.ended_as == task_state::lost) {
     auto wait = task.why == reason::port_in_use ? job.spec->restart.delay
                                                 : milliseconds{0};
-    start_again(job, index, task.why, "", wait);
+    start_again(job, index, task.why, "", wait,
+                task.why == reason::port_in_use ? node_of(task) : "");
   } else if (task.state == task_state::stopped) {
     // By somebody on its machine, as if by a user.
   } else if (service) {
-    start_again(job, index, task.why, "", backoff_of(job, task.failures));
+    start_again(job, index, task.why, "", backoff_of(job, task.failures), node);
   } else if (task.state == task_state::failed
              && task.failures <= job.spec->retries) {
     start_again(job, index, task.why,
@@ -174,7 +194,7 @@ void cluster::after_end(job_record& job, uint32_t index,
                   + std::to_string(job.spec->retries + 1) + " failed, "
                   + plural(job.spec->retries + 1 - task.failures, "more run")
                   + " to try",
-                backoff_of(job, task.failures));
+                backoff_of(job, task.failures), node);
   }
   roll(job);
 }

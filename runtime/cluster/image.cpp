@@ -32,6 +32,13 @@ struct head_image {
                        (format, version, term, now, config, names), (), ())
 };
 
+struct failing_image {
+  std::string job;
+  timestamp at;
+  bool operator==(const failing_image&) const = default;
+  BOOST_DESCRIBE_CLASS(failing_image, (), (job, at), (), ())
+};
+
 struct node_image {
   node_profile profile;
   uint32_t row = 0;
@@ -42,10 +49,22 @@ struct node_image {
   double overcommit = 1;
   int64_t joined_at = 0;
   uint16_t last_port = 0;
+  timestamp unhealthy_at;
+  timestamp gave_up_at;
+  timestamp drain_deadline;
+  bool quarantined = false;
+  std::string quarantine_message;
+  timestamp quarantined_at;
+  timestamp probe_at;
+  uint32_t failed_probes = 0;
+  std::vector<failing_image> failing;
   bool operator==(const node_image&) const = default;
   BOOST_DESCRIBE_CLASS(node_image, (),
                        (profile, row, state, eligibility, labels, weight,
-                        overcommit, joined_at, last_port),
+                        overcommit, joined_at, last_port, unhealthy_at,
+                        gave_up_at, drain_deadline, quarantined,
+                        quarantine_message, quarantined_at, probe_at,
+                        failed_probes, failing),
                        (), ())
 };
 
@@ -62,9 +81,11 @@ struct extra_image {
   std::vector<uint16_t> gpus;
   std::vector<uint16_t> ports;
   std::vector<attempt_record> past;
+  /// Name of the node that it avoids.
+  std::string avoid;
   bool operator==(const extra_image&) const = default;
-  BOOST_DESCRIBE_CLASS(extra_image, (), (index, message, gpus, ports, past), (),
-                       ())
+  BOOST_DESCRIBE_CLASS(extra_image, (),
+                       (index, message, gpus, ports, past, avoid), (), ())
 };
 
 struct job_image {
@@ -84,11 +105,16 @@ struct job_image {
   std::vector<class_image> older;
   std::vector<extra_image> extras;
   std::vector<std::string> awaited;
+  uint32_t extra = 0;
+  uint32_t settled_version = 0;
+  uint32_t rolled_back_to = 0;
+  std::vector<past_spec> past_specs;
   bool operator==(const job_image&) const = default;
   BOOST_DESCRIBE_CLASS(job_image, (),
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
-                        extras, awaited),
+                        extras, awaited, extra, settled_version, rolled_back_to,
+                        past_specs),
                        (), ())
 };
 
@@ -114,7 +140,7 @@ json::array row_of_task(const task_record& x) {
           static_cast<uint64_t>(x.health),
           static_cast<uint64_t>(x.why),
           (x.stopping ? 1U : 0U) | (x.restart ? 2U : 0U)
-            | (x.has_exit_code ? 4U : 0U),
+            | (x.has_exit_code ? 4U : 0U) | (x.accepted ? 8U : 0U),
           x.attempt,
           x.node,
           x.exit_code,
@@ -124,17 +150,20 @@ json::array row_of_task(const task_record& x) {
           x.placed_at.ms,
           x.started_at.ms,
           x.ended_at.ms,
-          x.not_before.ms};
+          x.not_before.ms,
+          x.ready_at.ms};
 }
 
-constexpr size_t task_columns = 15;
+constexpr size_t task_columns = 16;
+/// Columns that the first version wrote.
+constexpr size_t task_columns_min = 15;
 
 expected<task_record, std::string> task_of_row(const json::value& x) {
   auto* row = x.if_array();
-  if (row == nullptr || row->size() < task_columns)
+  if (row == nullptr || row->size() < task_columns_min)
     return make_unexpected("a task's row is too short");
   std::array<int64_t, task_columns> n{};
-  for (size_t i = 0; i < n.size(); ++i) {
+  for (size_t i = 0; i < std::min(n.size(), row->size()); ++i) {
     boost::json::error_code error;
     n[i] = (*row)[i].to_number<int64_t>(error);
     if (error)
@@ -151,6 +180,7 @@ expected<task_record, std::string> task_of_row(const json::value& x) {
   task.stopping = (n[4] & 1) != 0;
   task.restart = (n[4] & 2) != 0;
   task.has_exit_code = (n[4] & 4) != 0;
+  task.accepted = (n[4] & 8) != 0;
   task.attempt = static_cast<uint32_t>(n[5]);
   task.node = static_cast<uint32_t>(n[6]);
   task.exit_code = static_cast<int32_t>(n[7]);
@@ -161,6 +191,7 @@ expected<task_record, std::string> task_of_row(const json::value& x) {
   task.started_at = {n[12]};
   task.ended_at = {n[13]};
   task.not_before = {n[14]};
+  task.ready_at = {n[15]};
   return task;
 }
 
@@ -176,7 +207,8 @@ std::string line_of(const char* kind, json::value body) {
   return boost::json::serialize(json::object{{kind, std::move(body)}});
 }
 
-std::vector<extra_image> extras_of(const job_record& x) {
+std::vector<extra_image>
+extras_of(const job_record& x, const std::vector<std::string>& names) {
   std::vector<extra_image> result;
   std::set<uint32_t> special;
   for (auto& [i, y] : x.messages)
@@ -184,6 +216,8 @@ std::vector<extra_image> extras_of(const job_record& x) {
   for (auto& [i, y] : x.occupations)
     special.insert(i);
   for (auto& [i, y] : x.past)
+    special.insert(i);
+  for (auto& [i, y] : x.avoid)
     special.insert(i);
   for (auto i : special) {
     extra_image extra;
@@ -196,6 +230,8 @@ std::vector<extra_image> extras_of(const job_record& x) {
     }
     if (auto at = x.past.find(i); at != x.past.end())
       extra.past = at->second;
+    if (auto at = x.avoid.find(i); at != x.avoid.end())
+      extra.avoid = names[at->second];
     result.push_back(std::move(extra));
   }
   return result;
@@ -207,11 +243,18 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
   out(line_of("cluster",
               json::write(head_image{image_format, version_, term_, said_at_.ms,
                                      settings_, names_})));
-  for (auto& [name, x] : nodes_)
-    out(line_of("node",
-                json::write(node_image{x.profile, x.row, x.state, x.eligibility,
-                                       x.labels, x.weight, x.overcommit,
-                                       x.joined_at.ms, x.last_port})));
+  for (auto& [name, x] : nodes_) {
+    auto& q = x.quarantine;
+    node_image image{x.profile,      x.row,           x.state,
+                     x.eligibility,  x.labels,        x.weight,
+                     x.overcommit,   x.joined_at.ms,  x.last_port,
+                     x.unhealthy_at, x.gave_up_at,    x.drain_deadline,
+                     q.active,       q.message,       q.since,
+                     q.probe_at,     q.failed_probes, {}};
+    for (auto& [job, at] : q.failing)
+      image.failing.push_back({job, at});
+    out(line_of("node", json::write(image)));
+  }
   for (auto& [name, x] : jobs_) {
     job_image image{x.name,
                     x.spec,
@@ -225,11 +268,14 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.finished_tasks,
                     x.tasks.size(),
                     {},
-                    {},
-                    {x.awaited.begin(), x.awaited.end()}};
+                    extras_of(x, names_),
+                    {x.awaited.begin(), x.awaited.end()},
+                    x.extra,
+                    x.settled_version,
+                    x.rolled_back_to,
+                    x.past_specs};
     for (auto& [version, spec] : x.older)
       image.older.push_back({version, spec});
-    image.extras = extras_of(x);
     out(line_of("job", json::write(image)));
     for (size_t from = 0; from < x.tasks.size(); from += slice_max) {
       json::array rows;
@@ -322,6 +368,21 @@ cluster::restore_node(const json::value& from,
   node.overcommit = image.overcommit;
   node.joined_at = {image.joined_at};
   node.last_port = image.last_port;
+  node.unhealthy_at = image.unhealthy_at;
+  node.gave_up_at = image.gave_up_at;
+  node.drain_deadline = image.drain_deadline;
+  auto& q = node.quarantine;
+  q.active = image.quarantined;
+  q.message = image.quarantine_message;
+  q.since = image.quarantined_at;
+  q.probe_at = image.probe_at;
+  q.failed_probes = image.failed_probes;
+  for (auto& x : image.failing)
+    q.failing[x.job] = x.at;
+  if (node.state == node_state::unhealthy)
+    silent_.insert(node.profile.name);
+  if (node.eligibility == node_eligibility::draining)
+    draining_.insert(node.profile.name);
   node.row = image.row;
   while (rows_.size() <= node.row) {
     rows_.push_back(nullptr);
@@ -365,6 +426,10 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
   job.submitted_at = {image.submitted_at};
   job.finished_at = image.finished_at;
   job.finished_tasks = image.finished_tasks;
+  job.extra = image.extra;
+  job.settled_version = image.settled_version;
+  job.rolled_back_to = image.rolled_back_to;
+  job.past_specs = image.past_specs;
   jobs_by_birth_[job.born] = &job;
   for (auto& x : image.older) {
     job.older[x.job_version] = x.spec;
@@ -378,6 +443,8 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
       job.occupations[x.index] = {x.gpus, x.ports};
     if (!x.past.empty())
       job.past[x.index] = x.past;
+    if (auto at = name_ids_.find(x.avoid); at != name_ids_.end())
+      job.avoid[x.index] = at->second;
   }
   if (job.finished_at != 0)
     list_finished(job);

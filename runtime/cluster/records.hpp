@@ -36,6 +36,8 @@ struct task_record {
   /// Whether the end that is being waited for is followed by a new start.
   bool restart : 1 = false;
   bool has_exit_code : 1 = false;
+  /// Whether its machine has said that it takes it.
+  bool accepted : 1 = false;
   uint32_t attempt = 0;
   /// Of the node's name, see `cluster::name_of`.
   uint32_t node = 0;
@@ -46,6 +48,8 @@ struct task_record {
   allocation_id allocation;
   timestamp placed_at;
   timestamp started_at;
+  /// Since when it serves: it runs, and is healthy if it is checked.
+  timestamp ready_at;
   timestamp ended_at;
   /// When it may be placed again; also once that time has come, since only
   /// facts change what is remembered.
@@ -71,6 +75,16 @@ struct attempt_record {
                        (), ())
 };
 
+/// A spec that a job had before the present one.
+struct past_spec {
+  uint32_t job_version = 0;
+  job_spec_ptr spec;
+  /// Whether all its members have run well.
+  bool settled = false;
+  bool operator==(const past_spec&) const = default;
+  BOOST_DESCRIBE_CLASS(past_spec, (), (job_version, spec, settled), (), ())
+};
+
 /// Order in the queue: smaller comes first.
 struct queue_key {
   int64_t rank = 0;
@@ -87,9 +101,17 @@ struct job_record {
   version_number born = 0;
   uint32_t job_version = 1;
   uint32_t count = 0;
+  /// Members beyond the count, while they stand in for others.
+  uint32_t extra = 0;
   bool stopped = false;
   bool forget = false;
+  /// The last version in which all members have run well.
+  uint32_t settled_version = 0;
+  /// Whether the present version is an earlier one that was taken up again.
+  uint32_t rolled_back_to = 0;
   timestamp submitted_at;
+  /// When somebody has to look at it again; none if no time is waited for.
+  timestamp visit_at;
   /// Tasks that have been placed at least once: [index]. Those from
   /// `tasks.size()` to `count` are fresh: a range, not objects.
   std::vector<task_record> tasks;
@@ -106,6 +128,8 @@ struct job_record {
   std::map<uint32_t, uint32_t> held;
   /// Jobs whose end it still awaits: until then none of its tasks is placed.
   std::set<std::string, std::less<>> awaited;
+  /// Specs before the present one, for a rollback; newest last.
+  std::vector<past_spec> past_specs;
   /// Where it stands in the queue, if it does.
   std::optional<queue_key> queued;
   /// Version at which its last task ended; 0 while it is not over.
@@ -116,7 +140,12 @@ struct job_record {
   std::map<uint32_t, std::string> messages;
   std::map<uint32_t, placement::occupation> occupations;
   std::map<uint32_t, std::vector<attempt_record>> past;
+  /// Of those that wait: the node (a name, see `cluster::name_of`) to which they
+  /// go only if they fit nowhere else.
+  std::map<uint32_t, uint32_t> avoid;
 
+  /// Members that shall exist: indices are below this.
+  [[nodiscard]] uint32_t wanted() const { return count + extra; }
   /// The spec that a task of `version` was placed with.
   [[nodiscard]] const job_spec_ptr& spec_of(uint32_t version) const {
     auto at = older.find(version);
@@ -124,7 +153,7 @@ struct job_record {
   }
   [[nodiscard]] uint32_t fresh() const {
     auto known = static_cast<uint32_t>(tasks.size());
-    return known < count ? count - known : 0;
+    return known < wanted() ? wanted() - known : 0;
   }
   [[nodiscard]] uint32_t in_state(task_state x) const {
     auto result = by_state[static_cast<size_t>(x)];
@@ -135,8 +164,10 @@ struct job_record {
   /// Tasks that hold capacity.
   [[nodiscard]] uint32_t live() const {
     return in_state(task_state::placed) + in_state(task_state::starting)
-           + in_state(task_state::running);
+           + in_state(task_state::running) + in_state(task_state::lost);
   }
+  /// Tasks that serve: they run, and are healthy if they are checked.
+  [[nodiscard]] uint32_t serving() const;
   /// Whether nothing will happen to it unless somebody asks for it.
   [[nodiscard]] bool over() const {
     return live() == 0 && in_state(task_state::pending) == 0
@@ -161,6 +192,20 @@ struct task_place {
   uint32_t index = 0;
 };
 
+/// What speaks against a node: tasks fail there that run well elsewhere.
+struct quarantine_record {
+  bool active = false;
+  /// Whether one task may be tried there now.
+  bool open = false;
+  std::string message;
+  timestamp since;
+  timestamp probe_at;
+  /// Probes that failed in a row.
+  uint32_t failed_probes = 0;
+  /// Jobs of which a task has failed there since one ran well, and when.
+  std::map<std::string, timestamp> failing;
+};
+
 struct node_record {
   node_profile profile;
   placement::node_index row = 0;
@@ -172,6 +217,16 @@ struct node_record {
   double weight = 1;
   double overcommit = 1;
   timestamp joined_at;
+  /// Since when it is silent, if it is.
+  timestamp unhealthy_at;
+  /// When what it ran was given up, after it fell silent.
+  timestamp gave_up_at;
+  /// While it drains: when what is left is stopped.
+  timestamp drain_deadline;
+  /// Whether it shall be removed once nobody waits for what it runs.
+  bool leaving = false;
+  quarantine_record quarantine;
+  timestamp visit_at;
   resources reserved;
   /// The host port that was chosen last, which tells where the search for the
   /// next one begins; 0 if none was.

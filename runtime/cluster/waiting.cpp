@@ -98,9 +98,40 @@ void waiting::begin_proposal() {
       x->helped = false;
 }
 
+namespace {
+
+/// Asks for places for at most `tasks_max` tasks of `job`. Those that should not
+/// go to a certain node are asked for one by one. Returns how many it asked for.
+uint32_t ask_for(const job_record& job,
+                 const std::shared_ptr<const placement::task_class>& of,
+                 uint32_t tasks_max, const waiting::row_finder& row_of,
+                 waiting::batch& result) {
+  auto rest = job.ready();
+  auto tasks = uint32_t{0};
+  for (auto& [index, name] : job.avoid) {
+    if (tasks == tasks_max)
+      return tasks;
+    if (!job.requeued.contains(index))
+      continue;
+    result.asks.push_back({job.born, of, 1, row_of(name)});
+    result.about.push_back({job.born, of, index});
+    ++tasks;
+    --rest;
+  }
+  if (auto count = std::min(rest, tasks_max - tasks); count > 0) {
+    result.asks.push_back({job.born, of, count, std::nullopt});
+    result.about.push_back({job.born, of, std::nullopt});
+    tasks += count;
+  }
+  return tasks;
+}
+
+} // namespace
+
 std::optional<waiting::batch>
 waiting::next(uint32_t tasks_max,
-              const std::set<std::string, std::less<>>& known) {
+              const std::set<std::string, std::less<>>& known,
+              const row_finder& row_of) {
   using cursor = std::map<queue_key, job_record*>::const_iterator;
   struct entry {
     cursor at;
@@ -132,9 +163,7 @@ waiting::next(uint32_t tasks_max,
       result.policy = x.policy;
     else if (result.policy != x.policy)
       break;
-    auto count = std::min(at->second->ready(), tasks_max - tasks);
-    result.asks.push_back({at->second->born, x.of, count});
-    tasks += count;
+    tasks += ask_for(*at->second, x.of, tasks_max - tasks, row_of, result);
     if (++at != x.jobs.end())
       open.push({at, id});
   }

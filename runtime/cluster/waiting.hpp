@@ -50,12 +50,27 @@ public:
   /// The first ready jobs in queue order that one policy serves, with at most
   /// `tasks_max` tasks. Passes over classes whose policy is not in `known`: they
   /// are blocked as `unknown_scheduler`.
+  struct asked {
+    version_number born = 0;
+    std::shared_ptr<const placement::task_class> of;
+    /// The task that it is about, if not just any of the job.
+    std::optional<uint32_t> index;
+  };
   struct batch {
     std::string policy;
     std::vector<placement::ask> asks;
+    /// [ask]
+    std::vector<asked> about;
   };
+  /// Finds the row of a node by its name's number, if the node is there.
+  using row_finder
+    = std::function<std::optional<placement::node_index>(uint32_t name)>;
+  static std::optional<placement::node_index> nowhere(uint32_t) {
+    return std::nullopt;
+  }
   [[nodiscard]] std::optional<batch>
-  next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known);
+  next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
+       const row_finder& row_of = nowhere);
 
   /// Forgets what helped so far: a proposal for the present state begins.
   void begin_proposal();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ struct ask {
   uint64_t id = 0;
   std::shared_ptr<const task_class> of;
   uint32_t count = 1;
+  /// A node to go to only if no other one is possible.
+  std::optional<node_index> avoid = std::nullopt;
 };
 
 /// Places for the first `nodes.size()` tasks of an ask.

@@ -98,7 +98,16 @@ placed_run scored_policy::place(const ask& x) {
   TROUPE_ASSERT(x.of != nullptr);
   placed_run result{x.id, {}, {}};
   auto& view = view_of(x.of);
+  auto avoided = x.avoid && work_.has(*x.avoid)
+                 && work_.row(*x.avoid).closed == reason::none;
+  if (avoided)
+    work_.close(*x.avoid, reason::driver_error);
   view.follow(work_);
+  if (avoided && !view.best()) {
+    work_.close(*x.avoid, reason::none);
+    avoided = false;
+    view.follow(work_);
+  }
   while (result.nodes.size() < x.count) {
     auto best = view.best();
     if (!best) {
@@ -111,6 +120,8 @@ placed_run scored_policy::place(const ask& x) {
     result.nodes.push_back(*best);
     view.refresh(work_, *best / page_rows);
   }
+  if (avoided)
+    work_.close(*x.avoid, reason::none);
   account();
   return result;
 }

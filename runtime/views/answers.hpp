@@ -50,6 +50,13 @@ using answered = expected<boost::json::value, refusal>;
 /// How many tasks `job` has in each state.
 [[nodiscard]] std::map<std::string, uint32_t> counts_of(const job_record& job);
 
+/// Why nothing new goes to a node; `reason::none` if it does.
+struct closure {
+  reason why = reason::none;
+  std::string message;
+};
+[[nodiscard]] closure closure_of(const node_record& node);
+
 /// Why one node does not take tasks, or which waiting ones it refuses.
 [[nodiscard]] answered why_node(const present& p, const std::string& name);
 

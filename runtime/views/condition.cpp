@@ -96,7 +96,7 @@ ended_task(const job_record& job, const task_record& task, uint32_t index) {
 } // namespace
 
 uint32_t task_count(const job_record& job) {
-  return std::max(job.count, static_cast<uint32_t>(job.tasks.size()));
+  return std::max(job.wanted(), static_cast<uint32_t>(job.tasks.size()));
 }
 
 const task_record* record_of(const job_record& job, uint32_t index) {

@@ -15,6 +15,7 @@ boost::json::value write_view(const present& p, const job_record& job) {
   view.state = state_of(job);
   view.version = job.job_version;
   view.count = job.count;
+  view.ready = job.serving();
   view.priority = job.spec->priority;
   view.tasks = counts_of(job);
   view.reasons = reasons_of(p.cluster, job);

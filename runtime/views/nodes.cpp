@@ -21,6 +21,9 @@ boost::json::value write_view(const present& p, const node_record& node) {
   view.drivers = node.profile.drivers;
   view.version = node.profile.version;
   view.joined_at = node.joined_at;
+  view.drain_deadline = node.drain_deadline;
+  if (auto [why, message] = closure_of(node); why != reason::none)
+    view.message = message;
   auto heard = p.vitals.find(view.name);
   auto silent = heard == p.vitals.end() || !heard->second.last_heard;
   if (heard != p.vitals.end())

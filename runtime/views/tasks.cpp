@@ -163,7 +163,8 @@ public:
     // Fresh tasks are all alike: take as many as the page wants, or none.
     if (!x_.node.empty() || !wanted_[static_cast<size_t>(fresh)])
       return;
-    for (auto i = std::max(from, known); i < job.count && !items_.done(); ++i)
+    for (auto i = std::max(from, known); i < job.wanted() && !items_.done();
+         ++i)
       take(job, i);
   }
 

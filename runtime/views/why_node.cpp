@@ -15,10 +15,7 @@ namespace {
 constexpr uint32_t jobs_max = 10'000;
 constexpr size_t jobs_shown = 20;
 
-struct closure {
-  reason why = reason::none;
-  std::string message;
-};
+} // namespace
 
 closure closure_of(const node_record& node) {
   if (node.state != node_state::ready)
@@ -28,6 +25,10 @@ closure closure_of(const node_record& node) {
             count_of(node.strays.size(), "task")
               + " that had been given up still runs there; nothing new goes "
                 "there until that has ended"};
+  if (node.quarantine.active)
+    return {reason::unhealthy, "it is in quarantine: " + node.quarantine.message
+                                 + "; one task is tried there from "
+                                 + to_string(node.quarantine.probe_at) + " on"};
   switch (node.eligibility) {
   case node_eligibility::eligible:
     return {reason::none, "it takes tasks"};
@@ -35,11 +36,18 @@ closure closure_of(const node_record& node) {
     return {reason::cordoned, "it is cordoned, so nothing new goes there; "
                               "`troupe uncordon` lets it take tasks again"};
   case node_eligibility::draining:
+    return {reason::drained,
+            "it is being drained: " + count_of(node.allocations.size(), "task")
+              + " left, which may stay until "
+              + to_string(node.drain_deadline)};
   case node_eligibility::drained:
     break;
   }
-  return {reason::drained, "it is drained, so nothing new goes there"};
+  return {reason::drained, "it is drained, so nothing new goes there; "
+                           "`troupe uncordon` lets it take tasks again"};
 }
+
+namespace {
 
 boost::json::object
 write_job(const present& p, const node_record& node,

@@ -50,7 +50,7 @@ class Daemon:
     One that is an outsider is not expected to become ready."""
 
     def __init__(self, arguments, folder, name, is_outsider=False):
-        self.arguments = [binary(), *arguments]
+        self.arguments = [*self.command(), *arguments]
         self.name = name
         self.log = folder / f"{name}.log"
         self.ready = {}
@@ -68,6 +68,10 @@ class Daemon:
             self.kill()
             raise AssertionError(
                 f"{name} was not ready; exit code {code}\n{self.said()}")
+
+    def command(self):
+        """How the binary is called."""
+        return [binary()]
 
     def _read(self):
         """Takes the line `ready key=value ..`, and empties the pipe."""

@@ -74,7 +74,15 @@ private:
       .priority(static_cast<int32_t>(below(3)))
       .retries(static_cast<uint32_t>(below(3)))
       .delay(milliseconds{static_cast<int64_t>(below(2) * 700)})
-      .at_once(static_cast<uint32_t>(below(3)));
+      .at_once(static_cast<uint32_t>(below(3)))
+      .surge(static_cast<uint32_t>(below(3)))
+      .min_healthy(milliseconds{static_cast<int64_t>(below(2) * 9'000)});
+    if (below(4) == 0)
+      x.replace_after(milliseconds{static_cast<int64_t>(below(60'000))});
+    if (below(4) == 0)
+      x.checked();
+    if (below(4) == 0)
+      x.no_rollback();
     if (below(2) == 0)
       x.service();
     if (below(4) == 0)
@@ -142,7 +150,7 @@ private:
 
   void change_a_node() {
     auto name = node();
-    switch (below(7)) {
+    switch (below(9)) {
     case 0:
       ask(cordon_node{name, below(2) == 0});
       break;
@@ -163,6 +171,13 @@ private:
         ask(remove_node{name, "bye"});
       break;
     case 6:
+      ask(drain_node{name,
+                     milliseconds{static_cast<int64_t>(below(3) * 20'000)}});
+      break;
+    case 7:
+      ask(rollback_job{job()});
+      break;
+    case 8:
       if (below(4) == 0)
         ask(change_settings{below(2) == 0 ? "binpack" : "spread",
                             below(2) == 0 ? "fifo" : "priority"});

@@ -28,7 +28,9 @@ std::vector<fact> all_facts() {
                         .requires_label("zone", {"a", "!b"});
   return {
     job_submitted{"a.b", spec, "key"},
-    job_updated{"a.b", spec, 4, "key"},
+    job_updated{"a.b", spec, 4, "key", 2, "why"},
+    job_surged{"a.b", 2},
+    job_settled{"a.b", 4},
     job_scaled{"a.b", 9},
     job_stopped{"a.b", true},
     job_forgotten{"a.b"},
@@ -39,12 +41,15 @@ std::vector<fact> all_facts() {
     task_stopping{task, reason::drained, "line\nfeed \"quoted\"", true},
     task_ended{task, 2, "n1", task_state::stopped, reason::exit_code, "why",
                -9},
-    task_requeued{task, reason::node_lost, "again", {1'700'000'000'123}},
+    task_requeued{task, reason::node_lost, "again", {1'700'000'000'123}, "n1"},
     node_joined{"n1", profile},
     node_unhealthy{"n1"},
     node_ready{"n1"},
     node_removed{"n1", "by hand"},
     node_cordoned{"n1", false},
+    node_draining{"n1", {1'700'000'000'123}},
+    node_drained{"n1"},
+    node_quarantined{"n1", false, "why", {1'700'000'000'123}},
     node_labelled{"n1", {{"disk", "ssd"}}, 0.1, 1.75},
     settings_changed{{"spread", "fifo"}},
     leader_elected{"me", "1.2.3"},
@@ -125,7 +130,7 @@ TEST_CASE("what cannot be read is refused with its version and a reason") {
 }
 
 TEST_CASE("an event shows its version, its time, its type and its job") {
-  auto x = write_event({9, {1'700'000'000'007}, all_facts()[7]});
+  auto x = write_event({9, {1'700'000'000'007}, all_facts()[9]});
   CHECK(boost::json::serialize(x)
         == R"({"version":9,"time":"2023-11-14T22:13:20.007Z",)"
            R"("type":"taskStarted","job":"a.b","task":"a.b.12","node":"n1"})");

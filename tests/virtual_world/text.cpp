@@ -97,6 +97,12 @@ struct command_text {
   std::string operator()(const cordon_node& x) const {
     return "cordon_node " + x.node;
   }
+  std::string operator()(const drain_node& x) const {
+    return "drain_node " + x.node;
+  }
+  std::string operator()(const rollback_job& x) const {
+    return "rollback_job " + x.job;
+  }
   std::string operator()(const remove_node& x) const {
     return "remove_node " + x.node;
   }
