@@ -1,6 +1,7 @@
 #include "actors/agent.hpp"
 
 #include "messages/json.hpp"
+#include "messages/quantity.hpp"
 
 #include "runtime/log.hpp"
 
@@ -8,20 +9,7 @@
 
 namespace troupe {
 
-namespace {
-
 namespace log = runtime::log;
-
-task_report report_of(const work_item& x, task_state state) {
-  task_report result;
-  result.task = x.task;
-  result.attempt = x.attempt;
-  result.allocation = x.allocation;
-  result.state = state;
-  return result;
-}
-
-} // namespace
 
 // -- beginning ---------------------------------------------------------------
 
@@ -35,8 +23,12 @@ void agent_state::adopt_all() {
   for (auto& [kind, driver] : options.drivers)
     by_driver[kind];
   for (auto& x : store->load(damaged)) {
-    core.adopt(x.item, report_of(x.item, x.started ? task_state::running
-                                                   : task_state::starting));
+    task_report last;
+    last.task = x.item.task;
+    last.attempt = x.progress.attempt;
+    last.allocation = x.item.allocation;
+    last.state = x.progress.begun ? task_state::running : task_state::starting;
+    core.adopt(x.item, x.progress, std::move(last));
     by_driver[x.item.spec->driver].push_back(std::move(x));
   }
   for (auto& file : damaged)
@@ -50,13 +42,10 @@ void agent_state::adopt_from(driver_kind kind,
                              std::vector<runtime::agent_store::entry> entries) {
   auto driver = options.drivers.find(kind);
   if (driver == options.drivers.end()) {
-    for (auto& x : entries) {
-      auto gone = report_of(x.item, task_state::lost);
-      gone.why = reason::driver_error;
-      gone.message
-        = "the driver " + json::name_of(kind) + " is not there any more";
-      core.note(std::move(gone));
-    }
+    for (auto& x : entries)
+      note(report_of(x.item.allocation, task_state::lost, reason::driver_error,
+                     "the driver " + json::name_of(kind)
+                       + " is not there any more"));
     return adopted();
   }
   self->request(driver->second, options.adopt_timeout, adopt_runs{})
@@ -64,29 +53,18 @@ void agent_state::adopt_from(driver_kind kind,
       [this, kind, entries,
        began = self->clock().now()](const adopted_runs& x) {
         note_operation(kind, "adopt", x.error.empty(), began);
-        std::set<allocation_id> found;
-        for (auto& run : x.runs)
-          found.insert(run.allocation);
-        for (auto& y : entries) {
-          auto here = found.contains(y.item.allocation);
-          // A driver that cannot tell now has it, until it says otherwise.
-          if (here || !x.error.empty()) {
-            start(y.item, here || y.started);
-            continue;
-          }
-          // What never began may be running elsewhere by now: whether it is
-          // still wanted is for the controller to say.
-          auto gone = report_of(y.item, task_state::lost);
-          gone.why = reason::node_lost;
-          gone.message
-            = y.started ? "it was gone when troupe came back on its node"
-                        : "troupe ended on its node before it could be started";
-          core.note(std::move(gone));
-          tasks[y.item.allocation].driver = kind;
+        std::set<run_id> strays;
+        for (auto& y : x.runs) {
+          core.find_run(y.run);
+          strays.insert(y.run);
         }
-        for (auto& y : entries)
-          found.erase(y.item.allocation);
-        end_strays(kind, x.runs, found);
+        for (auto& y : entries) {
+          auto run = core.run(y.item.allocation);
+          // A driver that cannot tell now has it, until it says otherwise.
+          if (go_on(kind, y.item, strays.erase(run) > 0 || !x.error.empty()))
+            start(y.item);
+        }
+        end_strays(kind, x.runs, strays);
         adopted();
       },
       [this, kind, entries, began = self->clock().now()](const caf::error& x) {
@@ -94,31 +72,48 @@ void agent_state::adopt_from(driver_kind kind,
         log::warn("agent: a driver does not answer: {}",
                   self->system().render(x));
         for (auto& y : entries)
-          start(y.item, y.started);
+          start(y.item);
         adopted();
       });
+}
+
+/// Whether an allocation of an earlier life goes on here; it is lost, otherwise.
+/// So is what never began: it may be running elsewhere by now, and whether it is
+/// still wanted is for the controller to say. One that only waits to be started
+/// again waits on.
+bool agent_state::go_on(driver_kind kind, const work_item& item,
+                        bool driver_knows) {
+  auto& progress = core.progress(item.allocation);
+  if (driver_knows || (!progress.begun && progress.attempt > item.attempt))
+    return true;
+  tasks[item.allocation].driver = kind;
+  note(report_of(item.allocation, task_state::lost, reason::node_lost,
+                 progress.begun
+                   ? "it was gone when troupe came back on its node"
+                   : "troupe ended on its node before it could be started"));
+  return false;
 }
 
 /// Ends what runs here and was never accepted, or was given up when this machine
 /// was told to end everything. What has ended is kept for its output.
 void agent_state::end_strays(driver_kind kind,
                              const std::vector<run_event>& runs,
-                             const std::set<allocation_id>& strays) {
+                             const std::set<run_id>& strays) {
   for (auto& x : runs) {
-    if (!strays.contains(x.allocation))
+    if (!strays.contains(x.run))
       continue;
     if (x.phase == run_phase::ended)
-      forget_run_of(kind, x.allocation);
+      forget_run_of(kind, x.run);
     else
-      self->send(options.drivers.at(kind), stop_run{x.allocation});
+      self->send(options.drivers.at(kind), stop_run{x.run});
   }
 }
 
 /// Lets the driver remove what is left of a run, some time later: until then its
 /// output can be read.
-void agent_state::forget_run_of(driver_kind kind, allocation_id allocation) {
-  self->send(options.drivers.at(kind), forget_run{allocation});
-  ended[allocation] = kind;
+void agent_state::forget_run_of(driver_kind kind, const run_id& run) {
+  self->send(options.drivers.at(kind), forget_run{run});
+  ended[run] = kind;
   // The oldest have the smallest numbers.
   if (ended.size() > options.ended_known_max)
     ended.erase(ended.begin());
@@ -141,54 +136,42 @@ void agent_state::take(const work_batch& x) {
   for (auto& item : steps.start) {
     if (store)
       if (auto ok = store->accept(item); !ok) {
-        auto refused = report_of(item, task_state::failed);
-        refused.why = reason::driver_error;
-        refused.message = ok.error();
-        note(std::move(refused));
+        note(report_of(item.allocation, task_state::failed,
+                       reason::driver_error, ok.error()));
         continue;
       }
-    start(item, false);
+    start(item);
   }
   for (auto allocation : steps.stop)
-    if (auto at = tasks.find(allocation); at != tasks.end() && at->second.actor)
-      stop_task(at->second, allocation);
-  for (auto allocation : steps.forget) {
-    if (auto task = tasks.find(allocation);
+    end(allocation, reason::stopped_by_user, "");
+  for (auto& run : steps.forget) {
+    if (auto task = tasks.find(run.allocation);
         task != tasks.end() && options.drivers.contains(task->second.driver))
-      forget_run_of(task->second.driver, allocation);
-    tasks.erase(allocation);
+      forget_run_of(task->second.driver, run);
+    tasks.erase(run.allocation);
     if (store)
-      store->forget(allocation);
+      store->forget(run.allocation);
   }
   if (session)
     self->send(session, work_taken{x.items.back().sequence});
   flush();
 }
 
-void agent_state::start(const work_item& item, bool is_adopted) {
+void agent_state::start(const work_item& item) {
   auto driver = item.spec ? options.drivers.find(item.spec->driver)
                           : options.drivers.end();
-  if (driver == options.drivers.end()) {
-    auto refused = report_of(item, task_state::failed);
-    refused.why = reason::driver_error;
-    refused.message = "node " + options.node + " has no driver for it";
-    return note(std::move(refused));
-  }
+  if (driver == options.drivers.end())
+    return note(report_of(item.allocation, task_state::failed,
+                          reason::driver_error,
+                          "node " + options.node + " has no driver for it"));
   auto& mine = tasks[item.allocation];
   mine.driver = driver->first;
-  if (!is_adopted)
+  if (!core.progress(item.allocation).begun)
     mine.starting = self->clock().now();
-  mine.actor = self->spawn(
-    task, item, is_adopted ? task_origin::adopted : task_origin::fresh,
-    agent_actor{self}, driver->second);
+  mine.actor = self->spawn(task, item, core.progress(item.allocation),
+                           agent_actor{self}, driver->second, options.checks);
   allocation_of[mine.actor.address()] = item.allocation;
   self->monitor(mine.actor);
-}
-
-void agent_state::stop_task(running_task& task, allocation_id allocation) {
-  if (!task.stopping)
-    task.stopping = self->clock().now();
-  self->send(task.actor, stop_run{allocation});
 }
 
 driver_actor agent_state::driver_of(allocation_id x) const {
@@ -204,6 +187,7 @@ driver_actor agent_state::driver_of(allocation_id x) const {
 void agent_state::hear_down(const caf::down_msg& x) {
   if (session && session.address() == x.source) {
     session = nullptr;
+    note_away();
     if (join)
       self->send(join, atom::dial_v);
     return;
@@ -219,20 +203,40 @@ void agent_state::hear_down(const caf::down_msg& x) {
       || task == tasks.end() || item == nullptr)
     return;
   log::error("task {} attempt {}: its actor failed: {}", to_string(item->task),
-             item->attempt, self->system().render(x.reason));
+             core.run(allocation).attempt, self->system().render(x.reason));
   if (++task->second.restarts <= options.task_restarts_max)
-    return start(work_item{*item}, true);
-  auto failed = report_of(*item, task_state::failed);
-  failed.why = reason::driver_error;
-  failed.message = "its actor failed too often";
-  note(std::move(failed));
+    return start(work_item{*item});
+  note(report_of(allocation, task_state::failed, reason::driver_error,
+                 "its actor failed too often"));
+}
+
+// -- reports -----------------------------------------------------------------
+
+task_report agent_state::report_of(allocation_id x, task_state state,
+                                   reason why, std::string message) const {
+  task_report result;
+  if (auto* item = core.find(x))
+    result.task = item->task;
+  result.attempt = core.run(x).attempt;
+  result.allocation = x;
+  result.state = state;
+  result.why = why;
+  result.message = std::move(message);
+  return result;
 }
 
 void agent_state::note(task_report x) {
   note_progress(x);
-  if (store && x.state == task_state::running)
-    store->mark_started(x.allocation);
-  core.note(std::move(x));
+  auto progress = core.note(x);
+  auto is_kept = true;
+  // After the end of everything nothing is to go on.
+  if (store && progress && !ending)
+    if (auto ok = store->keep(x.allocation, *progress); !ok) {
+      log::warn("agent: {}", ok.error());
+      is_kept = false;
+    }
+  if (x.restarts)
+    note_restart(x, is_kept);
   check_all_ended();
   // Reports that come in one go leave in one message.
   if (!flushing) {
@@ -280,11 +284,38 @@ void agent_state::note_operation(driver_kind driver, const char* operation,
                                  self->clock().now() - began);
 }
 
+/// Lets the next run begin, now that it is on disk. What is left of the last one
+/// goes some time later; unless the disk is full, when it is what tells a later
+/// life how far this one came.
+void agent_state::note_restart(const task_report& x, bool is_kept) {
+  auto at = tasks.find(x.allocation);
+  if (at == tasks.end())
+    return;
+  if (is_kept)
+    forget_run_of(at->second.driver, {x.allocation, x.attempt});
+  if (at->second.actor)
+    self->send(at->second.actor, restart_kept{x.attempt + 1});
+}
+
+/// Ends a task for good. A later life must know: it would start it again.
+void agent_state::end(allocation_id x, reason why, const std::string& message) {
+  auto progress = core.want_stop(x, why, message);
+  auto at = tasks.find(x);
+  if (!progress || at == tasks.end() || !at->second.actor)
+    return;
+  if (store)
+    if (auto ok = store->keep(x, *progress); !ok)
+      log::warn("agent: {}", ok.error());
+  if (!at->second.stopping)
+    at->second.stopping = self->clock().now();
+  self->send(at->second.actor, end_task{why, message});
+}
+
 void agent_state::end_all() {
   ending = true;
   for (auto& [allocation, task] : tasks) {
     if (task.actor)
-      stop_task(task, allocation);
+      self->send(task.actor, end_task{});
     if (store)
       store->forget(allocation);
   }
@@ -307,6 +338,60 @@ void agent_state::flush() {
     self->send(session, report_batch{std::move(reports)});
 }
 
+/// Leaves the session: with a hello a new connection begins, and what is sent by
+/// the one before may be lost.
+void agent_state::detach() {
+  if (!session)
+    return;
+  self->demonitor(session.address());
+  self->send_exit(session, caf::exit_reason::user_shutdown);
+  session = nullptr;
+  note_away();
+}
+
+void agent_state::note_away() {
+  away_since = self->clock().now();
+  if (options.stop_tasks_after.count() > 0)
+    self->delayed_send(self, options.stop_tasks_after, atom::tick_v);
+}
+
+/// Stops everything here if nobody has been there for too long. They are not lost
+/// by it: where they are to run is said when somebody is there again.
+void agent_state::check_away() {
+  if (session || self->clock().now() - away_since < options.stop_tasks_after)
+    return;
+  auto text = "stopped by its node after "
+              + duration_text(options.stop_tasks_after)
+              + " without a controller";
+  if (core.live() > 0)
+    log::warn(
+      "agent: there has been no controller for {}: its tasks are stopped",
+      duration_text(options.stop_tasks_after));
+  for (auto& [allocation, task] : tasks)
+    end(allocation, reason::node_lost, text);
+}
+
+caf::result<log_chunk> agent_state::read(read_log x) {
+  if (x.attempt == 0)
+    x.attempt = core.run(x.allocation).attempt;
+  if (auto driver = driver_of(x.allocation))
+    return self->delegate(driver, std::move(x));
+  // Ended and acknowledged. Runs of processes can be read by their number, also
+  // those of an earlier life.
+  auto kind = driver_kind::process;
+  auto past = ended.upper_bound(
+    {x.allocation, x.attempt == 0 ? UINT32_MAX : x.attempt});
+  if (past != ended.begin()
+      && std::prev(past)->first.allocation == x.allocation) {
+    kind = std::prev(past)->second;
+    if (x.attempt == 0)
+      x.attempt = std::prev(past)->first.attempt;
+  }
+  if (auto driver = options.drivers.find(kind); driver != options.drivers.end())
+    return self->delegate(driver->second, std::move(x));
+  return log_chunk{"its output is not here any more"};
+}
+
 agent_actor::behavior_type agent_state::make_behavior() {
   self->set_down_handler([this](const caf::down_msg& x) { hear_down(x); });
   return {
@@ -318,10 +403,8 @@ agent_actor::behavior_type agent_state::make_behavior() {
         self->send_exit(x.session, caf::exit_reason::user_shutdown);
         return;
       }
-      if (session && session != x.session) {
-        self->demonitor(session.address());
-        self->send_exit(session, caf::exit_reason::user_shutdown);
-      }
+      if (session != x.session)
+        detach();
       term = x.term;
       session = x.session;
       self->monitor(session);
@@ -340,6 +423,7 @@ agent_actor::behavior_type agent_state::make_behavior() {
       return promise;
     },
     [this](list_inventory) -> caf::result<inventory> {
+      detach();
       auto promise = self->make_response_promise<inventory>();
       if (adopting == 0)
         promise.deliver(inventory{core.join()});
@@ -355,6 +439,8 @@ agent_actor::behavior_type agent_state::make_behavior() {
         if (--*open > 0)
           return;
         note_usage(*all);
+        if (options.checks.counts)
+          all->checks = options.checks.counts->take();
         promise.deliver(std::move(*all));
       };
       for (auto& [kind, driver] : options.drivers)
@@ -376,27 +462,19 @@ agent_actor::behavior_type agent_state::make_behavior() {
         promise.deliver(measured_runs{});
       return promise;
     },
-    [this](const read_log& x) -> caf::result<log_chunk> {
+    [this](read_log& x) { return read(std::move(x)); },
+    [this](exec_command& x) -> caf::result<exec_result> {
+      if (x.attempt == 0)
+        x.attempt = core.run(x.allocation).attempt;
       if (auto driver = driver_of(x.allocation))
-        return self->delegate(driver, x);
-      // Ended and acknowledged. Runs of processes can be read by their number,
-      // also those of an earlier life.
-      auto past = ended.find(x.allocation);
-      auto kind = past == ended.end() ? driver_kind::process : past->second;
-      if (auto driver = options.drivers.find(kind);
-          driver != options.drivers.end())
-        return self->delegate(driver->second, x);
-      return log_chunk{"its output is not here any more"};
-    },
-    [this](const exec_command& x) -> caf::result<exec_result> {
-      if (auto driver = driver_of(x.allocation))
-        return self->delegate(driver, x);
+        return self->delegate(driver, std::move(x));
       return exec_result{"it does not run here"};
     },
     [this](atom::flush) {
       flushing = false;
       flush();
     },
+    [this](atom::tick) { check_away(); },
   };
 }
 
@@ -407,6 +485,7 @@ agent(agent_actor::stateful_pointer<agent_state> self, agent_options options,
   state.options = std::move(options);
   state.store = std::move(store);
   auto result = state.make_behavior();
+  state.note_away();
   state.adopt_all();
   return result;
 }

@@ -16,6 +16,8 @@
 #include "runtime/metrics/node_meters.hpp"
 
 #include "actors/census.hpp"
+#include "actors/checker.hpp"
+#include "actors/clock.hpp"
 
 namespace troupe {
 
@@ -23,6 +25,11 @@ struct agent_options {
   std::string node;
   /// By name of the driver.
   std::map<driver_kind, driver_actor> drivers;
+  /// What the checkers of its tasks work with.
+  check_tools checks{};
+  /// After so long without a controller it stops its tasks, for then they may
+  /// run elsewhere too. 0: never.
+  std::chrono::milliseconds stop_tasks_after{0};
   /// How long a driver may take to list what it finds at the start.
   std::chrono::milliseconds adopt_timeout{10'000};
   std::chrono::milliseconds measure_timeout{2'000};
@@ -40,7 +47,8 @@ struct agent_state {
   static inline const char* name = "agent";
   census alive{name};
 
-  explicit agent_state(agent_actor::pointer self) : self(self) {}
+  explicit agent_state(agent_actor::pointer self)
+    : self(self), away_since(self->clock().now()) {}
 
   agent_actor::behavior_type make_behavior();
 
@@ -48,30 +56,40 @@ struct agent_state {
   void adopt_all();
   void adopt_from(driver_kind kind, std::vector<runtime::agent_store::entry>);
   void end_strays(driver_kind kind, const std::vector<run_event>& runs,
-                  const std::set<allocation_id>& strays);
+                  const std::set<run_id>& strays);
   void adopted();
 
   void take(const work_batch& x);
-  void start(const work_item& item, bool adopted);
-  void forget_run_of(driver_kind kind, allocation_id allocation);
+  void start(const work_item& item);
+  [[nodiscard]] bool
+  go_on(driver_kind kind, const work_item& item, bool driver_knows);
+  void forget_run_of(driver_kind kind, const run_id& run);
   void note(task_report x);
+  void note_restart(const task_report& x, bool is_kept);
+  [[nodiscard]] task_report report_of(allocation_id x, task_state state,
+                                      reason why, std::string message) const;
+  void detach();
+  void note_away();
+  void check_away();
   void flush();
+  void end(allocation_id x, reason why, const std::string& message);
   void end_all();
   void check_all_ended();
   void hear_down(const caf::down_msg& x);
-  struct running_task;
-  void stop_task(running_task& task, allocation_id allocation);
   [[nodiscard]] driver_actor driver_of(allocation_id x) const;
   void note_usage(const measured_runs& x);
   void note_progress(const task_report& x);
   void note_operation(driver_kind driver, const char* operation, bool ok,
                       std::chrono::steady_clock::time_point began);
+  [[nodiscard]] caf::result<log_chunk> read(read_log x);
 
   agent_actor::pointer self;
   agent_options options;
   runtime::agent core;
   std::optional<runtime::agent_store> store;
   session_actor session;
+  /// When the last session ended, while there is none.
+  std::chrono::steady_clock::time_point away_since;
   join_actor join;
   version_number term = 0;
   bool flushing = false;
@@ -90,8 +108,8 @@ struct agent_state {
     std::optional<std::chrono::steady_clock::time_point> stopping{};
   };
   std::map<allocation_id, running_task> tasks;
-  /// The drivers of runs that have ended and are acknowledged.
-  std::map<allocation_id, driver_kind> ended;
+  /// The drivers of runs that have ended and are known to have.
+  std::map<run_id, driver_kind> ended;
   std::map<caf::actor_addr, allocation_id> allocation_of;
 };
 

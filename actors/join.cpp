@@ -114,7 +114,7 @@ void join_state::beat() {
         if (mine == attempt && controller)
           self->send(controller,
                      heartbeat{options.profile.name, meter.measure(),
-                               std::move(x.tasks)});
+                               std::move(x.tasks), std::move(x.checks)});
       },
       [this, mine = attempt](const caf::error&) {
         // A machine that cannot measure is alive all the same.

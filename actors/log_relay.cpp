@@ -49,6 +49,7 @@ void log_relay_state::use_view(const boost::json::object& view) {
   for (auto& x : attempts)
     if (!what.attempt || x.attempt == *what.attempt) {
       allocation = x.allocation;
+      attempt = x.attempt;
       node = x.node;
     }
   if (allocation)
@@ -121,6 +122,7 @@ void log_relay_state::step() {
   }
   read_log ask{allocation, sources[mine].stream, sources[mine].reader,
                what.tail ? static_cast<int64_t>(*what.tail) : -1};
+  ask.attempt = attempt;
   self->request(nodes, options.request_timeout, forward_read_log{node, ask})
     .then([this, mine](const log_chunk& x) { take(mine, x); },
           [this](const caf::error&) {

@@ -51,6 +51,7 @@ struct log_relay_state {
   scheduler_actor scheduler;
   nodes_actor nodes;
   allocation_id allocation;
+  uint32_t attempt = 0;
   std::string node;
   std::optional<runtime::http::stream_writer> writer;
   struct source {

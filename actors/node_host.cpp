@@ -138,6 +138,7 @@ node_host::start(caf::actor_system& system, node_host_options options) {
   std::unique_ptr<node_host> result{new node_host{system}};
   result->name_ = options.profile.name;
   result->agents_ = options.agents;
+  result->prober_ = std::make_shared<runtime::prober>();
   std::string identity;
   std::optional<runtime::agent_store> store;
   if (options.durable) {
@@ -158,6 +159,10 @@ node_host::start(caf::actor_system& system, node_host_options options) {
     options.profile.drivers.push_back(json::name_of(kind));
   options.join.profile = options.profile;
   auto h = std::make_shared<handles>();
+  auto look
+    = [prober = result->prober_](const runtime::probe_target& x, auto done) {
+        prober->look(x, std::move(done));
+      };
   std::vector<child_spec> children;
   for (auto kind : *drivers)
     children.push_back(driver_child(kind, h, options, identity));
@@ -165,6 +170,8 @@ node_host::start(caf::actor_system& system, node_host_options options) {
                         agent_options wanted;
                         wanted.node = options.profile.name;
                         wanted.meters = options.meters;
+                        wanted.stop_tasks_after = options.stop_tasks_after;
+                        wanted.checks = {look, options.check_counts};
                         {
                           std::lock_guard guard{h->mutex};
                           wanted.drivers = h->drivers;

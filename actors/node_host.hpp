@@ -12,7 +12,9 @@
 
 #include "runtime/drivers/docker/api.hpp"
 #include "runtime/drivers/process/spawner.hpp"
+#include "runtime/health.hpp"
 #include "runtime/metrics/node_meters.hpp"
+#include "runtime/prober.hpp"
 
 #include "actors/agent.hpp"
 #include "actors/join.hpp"
@@ -31,6 +33,11 @@ struct node_host_options {
   runtime::docker::container_defaults docker_defaults{};
   /// Directories that jobs may mount from.
   std::vector<std::string> volumes{};
+  /// Time without a controller after which tasks are stopped; 0: they run on.
+  std::chrono::milliseconds stop_tasks_after{0};
+  /// Where results of health checks are counted.
+  std::shared_ptr<runtime::check_counts> check_counts
+    = std::make_shared<runtime::check_counts>();
   join_options join;
   std::shared_ptr<agent_directory> agents;
   std::shared_ptr<runtime::node_meters> meters
@@ -43,7 +50,7 @@ struct node_host_options {
 
 /// The actors of one machine:
 ///
-///   root (rest for one) -> drivers, agent -> tasks, join
+///   root (rest for one) -> drivers, agent -> tasks -> checkers, join
 class node_host {
 public:
   /// Errors: a sentence for the operator.
@@ -64,6 +71,8 @@ private:
   caf::actor_system& system_;
   std::string name_;
   std::shared_ptr<agent_directory> agents_;
+  /// Outlives the actors: its thread must not be the one that ends it.
+  std::shared_ptr<runtime::prober> prober_;
   caf::actor root_;
 };
 

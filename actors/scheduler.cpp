@@ -209,6 +209,9 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
       v.tasks.clear();
       for (auto& usage : x.tasks)
         v.tasks[usage.allocation] = usage;
+      for (auto& y : x.checks)
+        options.meters->note_health_checks(json::name_of(y.kind),
+                                           json::name_of(y.result), y.count);
       core->note_load(x.node, x.used);
     },
     [this](atom::tick) {

@@ -10,6 +10,7 @@
 #include "runtime/task.hpp"
 
 #include "actors/census.hpp"
+#include "actors/checker.hpp"
 #include "actors/clock.hpp"
 
 namespace troupe {
@@ -25,21 +26,25 @@ struct task_actor_state {
   task_actor::behavior_type make_behavior();
   /// Does what the core decided.
   void carry_out(runtime::task::step x);
+  /// Has a checker while there is something to check, and only then.
+  void keep_checker();
+  void hear_down(const caf::down_msg& x);
+  [[nodiscard]] timestamp now() const { return wall.at(self->clock().now()); }
 
   task_actor::pointer self;
   wall_clock wall;
-  work_item item;
   agent_actor agent;
   driver_actor driver;
+  check_tools checks;
   std::optional<runtime::task> core;
+  checker_actor checker;
 };
 
-/// Whether a task's run begins, or goes on from an earlier life of the process.
-enum class task_origin : uint8_t { fresh, adopted };
-
-/// TASK for `item`, which `driver` runs. Tells `agent`.
+/// TASK for `item`, which `driver` runs and which has come `so_far` in earlier
+/// lives of the process. Tells `agent`, and ends with it.
 task_actor::behavior_type
 task(task_actor::stateful_pointer<task_actor_state> self, work_item item,
-     task_origin origin, agent_actor agent, driver_actor driver);
+     run_progress so_far, agent_actor agent, driver_actor driver,
+     check_tools checks);
 
 } // namespace troupe

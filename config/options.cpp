@@ -118,8 +118,12 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
     add(app, "volumes", to.volumes, "Directories that jobs may mount");
     add(app, "metrics", to.metrics, "Address of the node's own metrics");
   }
-  if (which == daemon::node)
+  if (which == daemon::node) {
     add(app, "controller", to.controller, "HOST:PORT[,HOST:PORT] to join");
+    add(app, "stop-tasks-after", to.stop_tasks_after,
+        "Time without a controller that stops this node's tasks; default: they "
+        "run on");
+  }
   add(app, "tls-ca", to.tls_ca, "Certificate of the authority, PEM");
   add(app, "tls-cert", to.tls_cert, "Certificate of this process, PEM");
   add(app, "tls-key", to.tls_key, "Key of that certificate, PEM");
@@ -324,6 +328,12 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
       return make_unexpected("--drivers: there is no driver \"" + name
                              + "\"; there are docker, process and simulated");
     result.drivers.push_back(*kind);
+  }
+  if (!x.stop_tasks_after.empty()) {
+    auto limit = duration("stop-tasks-after", x.stop_tasks_after);
+    if (!limit)
+      return make_unexpected(limit.error());
+    result.stop_tasks_after = *limit;
   }
   result.docker_socket
     = x.docker.starts_with("unix://") ? x.docker.substr(7) : x.docker;

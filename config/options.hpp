@@ -46,6 +46,7 @@ struct daemon_options {
   std::string volumes;
   std::string metrics = "127.0.0.1:4642";
   std::string controller;
+  std::string stop_tasks_after;
   std::string tls_ca;
   std::string tls_cert;
   std::string tls_key;

@@ -22,13 +22,83 @@ struct start_run {
 
 /// Stops a run: the job's stop signal, then SIGKILL after its grace.
 struct stop_run {
-  allocation_id allocation;
+  run_id run;
   bool operator==(const stop_run&) const = default;
+};
+
+/// Ends a task for good, whichever of its runs it is at, because of `why`.
+struct end_task {
+  reason why = reason::stopped_by_user;
+  /// For people; empty if the reason says it all.
+  std::string message;
+  bool operator==(const end_task&) const = default;
+};
+
+/// Says that it is on disk that `attempt` comes next: it may begin.
+struct restart_kept {
+  uint32_t attempt = 0;
+  bool operator==(const restart_kept&) const = default;
+};
+
+/// How far an allocation has come on its machine: what a restarted process must
+/// know of it.
+struct run_progress {
+  /// The present attempt.
+  uint32_t attempt = 0;
+  /// Whether its run is known to have begun: then it never begins again.
+  bool begun = false;
+  /// When earlier attempts ended that were followed by a restart here, within
+  /// the job's window, oldest first.
+  std::vector<timestamp> restarts;
+  /// How attempts ended that were followed by a restart here, as far as the
+  /// controller is not known to know.
+  std::vector<task_report> ends;
+  /// Why it is to end for good, if it is.
+  reason stopping = reason::none;
+  std::string stop_message;
+  bool operator==(const run_progress&) const = default;
+  BOOST_DESCRIBE_CLASS(run_progress, (),
+                       (attempt, begun, restarts, ends, stopping, stop_message),
+                       (), ())
+};
+
+/// Asks a driver where `port` of a run is reached from this machine.
+struct locate_port {
+  run_id run;
+  /// Of its container, or of the machine.
+  uint16_t port = 0;
+  /// Where the machine publishes it; 0 if it does not.
+  uint16_t host_port = 0;
+  bool operator==(const locate_port&) const = default;
+};
+
+struct located_port {
+  /// Why nobody knows now.
+  std::string error;
+  std::string host;
+  uint16_t port = 0;
+  bool operator==(const located_port&) const = default;
+};
+
+/// Says what check number `number` of a checker found.
+struct check_answer {
+  uint64_t number = 0;
+  check_result result = check_result::unknown;
+  std::string message;
+  bool operator==(const check_answer&) const = default;
+};
+
+/// Says that the health of a run has changed, and what was found last.
+struct health_changed {
+  run_id run;
+  task_health health = task_health::unknown;
+  std::string message;
+  bool operator==(const health_changed&) const = default;
 };
 
 /// Removes what is left of a run that has ended.
 struct forget_run {
-  allocation_id allocation;
+  run_id run;
   bool operator==(const forget_run&) const = default;
 };
 
@@ -43,7 +113,7 @@ BOOST_DESCRIBE_ENUM(run_phase, preparing, started, ended)
 
 /// Says how a run goes. After `ended` nothing follows.
 struct run_event {
-  allocation_id allocation;
+  run_id run;
   run_phase phase = run_phase::preparing;
   /// How it ended: `succeeded`, `failed`, or `lost` if nobody can know.
   task_state state = task_state::running;
@@ -69,6 +139,8 @@ struct measure_runs {
 
 struct measured_runs {
   std::vector<task_usage> tasks;
+  /// Of the agent: since it was asked last.
+  std::vector<check_count> checks{};
   bool operator==(const measured_runs&) const = default;
 };
 

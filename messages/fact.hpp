@@ -153,7 +153,8 @@ struct task_stopping {
   BOOST_DESCRIBE_CLASS(task_stopping, (), (task, why, message, restart), (), ())
 };
 
-/// Says how an attempt ended. Its capacity is free from here on.
+/// Says how an attempt ended. Its capacity is free from here on, unless its
+/// machine `restarts` it: then the next attempt has its place and allocation.
 struct task_ended {
   static constexpr auto type = "taskEnded";
   task_ref task;
@@ -163,9 +164,11 @@ struct task_ended {
   reason why = reason::none;
   std::string message;
   std::optional<int32_t> exit_code;
+  bool restarts = false;
   bool operator==(const task_ended&) const = default;
   BOOST_DESCRIBE_CLASS(task_ended, (),
-                       (task, attempt, node, state, why, message, exit_code),
+                       (task, attempt, node, state, why, message, exit_code,
+                        restarts),
                        (), ())
 };
 

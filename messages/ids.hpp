@@ -21,6 +21,19 @@ struct allocation_id {
   explicit operator bool() const noexcept { return value != 0; }
 };
 
+/// One run of an allocation on its machine. The first has the attempt that was
+/// placed; each restart in place is a new attempt of the same allocation.
+struct run_id {
+  allocation_id allocation;
+  uint32_t attempt = 0;
+  auto operator<=>(const run_id&) const = default;
+};
+
+/// Writes `17-2`: as drivers name what belongs to a run.
+inline std::string to_string(const run_id& x) {
+  return std::to_string(x.allocation.value) + '-' + std::to_string(x.attempt);
+}
+
 /// Names a task: member `index` of `job`, written `job.index`.
 struct task_ref {
   std::string job;

@@ -4,7 +4,7 @@
 ///
 ///   HTTP -> GATEWAY -> SCHEDULER -> NODES -> NODE ~~> SESSION -> AGENT -> TASK
 ///                        |  ^  |                          (on the machine)  |
-///                   POLICY  |  JOURNAL, WATCH                            DRIVER
+///                   POLICY  |  JOURNAL, WATCH                    CHECKER, DRIVER
 ///
 /// `~~>` crosses processes. Only the interfaces and messages of that path are
 /// announced to CAF; all others are local, and may carry pointers to const.
@@ -336,27 +336,42 @@ using live_actor = event_listener_actor::extend<
 
 // -- the machine -------------------------------------------------------------
 
-/// TASK: one attempt of a task.
+/// TASK: one allocation of a task, over all its runs here.
 using task_actor = caf::typed_actor<
   // Hears how its run goes.
   caf::reacts_to<run_event>,
   // Stops it.
-  caf::reacts_to<stop_run>,
+  caf::reacts_to<end_task>,
+  // Hears that its next run is known on disk.
+  caf::reacts_to<restart_kept>,
+  // Hears from its checker.
+  caf::reacts_to<health_changed>,
   // INTERNAL: lets time pass.
   caf::reacts_to<atom::tick>>;
+
+/// CHECKER: looks after the health of one run, and tells its task of changes.
+using checker_actor = caf::typed_actor<
+  // INTERNAL: hears what a check found.
+  caf::reacts_to<check_answer>,
+  // INTERNAL: makes the next check.
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: the check with this number has taken too long.
+  caf::reacts_to<atom::tick, uint64_t>>;
 
 /// DRIVER: runs what tasks ask for. One for each way of running.
 using driver_actor = caf::typed_actor<
   // Runs a task; how it goes is told to the task.
   caf::reacts_to<start_run, task_actor>,
   // Tells the task how a run that was adopted goes.
-  caf::reacts_to<adopt_runs, allocation_id, task_actor>,
-  caf::reacts_to<stop_run>, caf::reacts_to<forget_run>,
+  caf::reacts_to<adopt_runs, run_id, task_actor>, caf::reacts_to<stop_run>,
+  caf::reacts_to<forget_run>,
   // Lists what is here from earlier lives of the process.
   caf::replies_to<adopt_runs>::with<adopted_runs>,
   caf::replies_to<measure_runs>::with<measured_runs>,
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
+  // Tells where a port of a run is reached.
+  caf::replies_to<locate_port>::with<located_port>,
   // INTERNAL: hears from its engine.
   caf::reacts_to<run_event>, caf::reacts_to<measured_runs>>;
 
@@ -408,7 +423,9 @@ using agent_actor = caf::typed_actor<
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // INTERNAL: sends what has gathered.
-  caf::reacts_to<atom::flush>>;
+  caf::reacts_to<atom::flush>,
+  // INTERNAL: looks whether the controller has been away for too long.
+  caf::reacts_to<atom::tick>>;
 
 } // namespace troupe
 
@@ -466,7 +483,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::adopted_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_runs)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::allocation_id)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_id)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::restart_kept)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::locate_port)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::located_port)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::check_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::health_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::task_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::attach_session)

@@ -81,10 +81,13 @@ struct read_log {
   int64_t tail_lines = -1;
   /// At most 64 KiB.
   uint32_t bytes_max = 65'536;
+  /// 0: the last one there.
+  uint32_t attempt = 0;
   bool operator==(const read_log&) const = default;
   BOOST_DESCRIBE_CLASS(read_log, (),
-                       (allocation, stream, reader, tail_lines, bytes_max), (),
-                       ())
+                       (allocation, stream, reader, tail_lines, bytes_max,
+                        attempt),
+                       (), ())
 };
 
 /// A piece of output; empty if there is none now. Nothing more will come after
@@ -103,8 +106,11 @@ struct exec_command {
   allocation_id allocation;
   std::vector<std::string> argv;
   milliseconds timeout{60'000};
+  /// 0: the one that runs.
+  uint32_t attempt = 0;
   bool operator==(const exec_command&) const = default;
-  BOOST_DESCRIBE_CLASS(exec_command, (), (allocation, argv, timeout), (), ())
+  BOOST_DESCRIBE_CLASS(exec_command, (), (allocation, argv, timeout, attempt),
+                       (), ())
 };
 
 struct exec_result {
@@ -112,8 +118,11 @@ struct exec_result {
   int32_t exit_code = 0;
   /// Base64, at most 192 KiB of output before it.
   std::string output;
+  /// The command itself cannot be run: no other try helps.
+  bool bad_command = false;
   bool operator==(const exec_result&) const = default;
-  BOOST_DESCRIBE_CLASS(exec_result, (), (error, exit_code, output), (), ())
+  BOOST_DESCRIBE_CLASS(exec_result, (), (error, exit_code, output, bad_command),
+                       (), ())
 };
 
 } // namespace troupe

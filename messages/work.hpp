@@ -60,7 +60,7 @@ struct work_item {
 
 /// What became of an allocation. Also an entry of an inventory.
 struct task_report {
-  /// Counts from 1 on each connection of a machine; acknowledged in order.
+  /// Rises by one with each report of a machine; acknowledged in order.
   uint64_t sequence = 0;
   task_ref task;
   uint32_t attempt = 0;
@@ -72,10 +72,12 @@ struct task_report {
   std::string message;
   std::optional<int32_t> exit_code;
   timestamp at;
+  /// This attempt has ended, and the machine starts the next one itself.
+  bool restarts = false;
   bool operator==(const task_report&) const = default;
   BOOST_DESCRIBE_CLASS(task_report, (),
                        (sequence, task, attempt, allocation, state, health, why,
-                        message, exit_code, at),
+                        message, exit_code, at, restarts),
                        (), ())
 };
 
@@ -108,14 +110,29 @@ struct node_profile {
                        (), ())
 };
 
+/// What one check of a task found; `unknown` if it could not be made.
+enum class check_result : uint8_t { passed, failed, unknown };
+BOOST_DESCRIBE_ENUM(check_result, passed, failed, unknown)
+
+/// How many checks of a kind have found that.
+struct check_count {
+  check_kind kind = check_kind::tcp;
+  check_result result = check_result::passed;
+  uint64_t count = 0;
+  bool operator==(const check_count&) const = default;
+  BOOST_DESCRIBE_CLASS(check_count, (), (kind, result, count), (), ())
+};
+
 /// Says that a machine is alive, and what it and its tasks use.
 struct heartbeat {
   std::string node;
   /// Use of the whole machine.
   resources used;
   std::vector<task_usage> tasks;
+  /// Health checks since the last heartbeat.
+  std::vector<check_count> checks{};
   bool operator==(const heartbeat&) const = default;
-  BOOST_DESCRIBE_CLASS(heartbeat, (), (node, used, tasks), (), ())
+  BOOST_DESCRIBE_CLASS(heartbeat, (), (node, used, tasks, checks), (), ())
 };
 
 } // namespace troupe

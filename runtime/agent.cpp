@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/restart.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -20,15 +22,20 @@ task_report first_report(const work_item& x) {
   return result;
 }
 
+/// Whether nothing follows on this machine.
+bool is_over(const task_report& x) {
+  return !x.restarts && (is_final(x.state) || x.state == task_state::lost);
+}
+
 } // namespace
 
 agent::agent() : reports_(window) {
   // nop
 }
 
-void agent::adopt(work_item item, task_report last) {
+void agent::adopt(work_item item, run_progress so_far, task_report last) {
   auto allocation = item.allocation;
-  known_[allocation] = {std::move(item), std::move(last)};
+  known_[allocation] = {std::move(item), std::move(so_far), std::move(last)};
 }
 
 agent::steps agent::take(const std::vector<work_item>& items) {
@@ -38,7 +45,7 @@ agent::steps agent::take(const std::vector<work_item>& items) {
     switch (x.kind) {
     case work_kind::start:
       if (at == known_.end()) {
-        known_[x.allocation] = {x, first_report(x)};
+        known_[x.allocation] = {x, {.attempt = x.attempt}, first_report(x)};
         result.start.push_back(x);
       } else {
         // Heard before: say again what came of it.
@@ -52,39 +59,110 @@ agent::steps agent::take(const std::vector<work_item>& items) {
         report.why = x.why;
         report.message = "it was not running here";
         reports_.push(report);
-      } else if (is_final(at->second.last.state)
-                 || at->second.last.state == task_state::lost) {
+      } else if (is_over(at->second.last)) {
         reports_.push(at->second.last);
       } else {
         result.stop.push_back(x.allocation);
       }
       break;
     case work_kind::forget:
+      result.forget.push_back(run(x.allocation));
       if (at != known_.end())
         known_.erase(at);
-      result.forget.push_back(x.allocation);
       break;
     }
   }
   return result;
 }
 
-void agent::note(task_report report) {
+std::optional<run_progress> agent::note(task_report report) {
   auto at = known_.find(report.allocation);
   // After its end nothing becomes of it.
-  if (at == known_.end() || is_final(at->second.last.state))
-    return;
-  at->second.last = report;
-  reports_.push(std::move(report));
+  if (at == known_.end() || is_over(at->second.last)
+      || report.attempt < at->second.progress.attempt)
+    return std::nullopt;
+  auto& [item, progress, last] = at->second;
+  auto changed = false;
+  if (report.restarts) {
+    changed = true;
+    auto plan = plan_restart(item.spec->restart, progress.restarts, report.at);
+    progress.restarts = plan.value_or(std::vector{report.at});
+    progress.attempt = report.attempt + 1;
+    progress.begun = false;
+    progress.ends.push_back(report);
+    if (progress.ends.size() > ends_max)
+      progress.ends.erase(progress.ends.begin());
+  } else if (report.state == task_state::running && !progress.begun) {
+    changed = true;
+    progress.begun = true;
+  }
+  last = report;
+  if (report.restarts)
+    tell_end(report);
+  else
+    reports_.push(std::move(report));
+  return changed ? std::optional{progress} : std::nullopt;
+}
+
+void agent::tell_end(const task_report& x) {
+  ends_[reports_.push(x)] = {x.allocation, x.attempt};
 }
 
 std::vector<task_report> agent::join() {
-  reports_.clear();
+  // The numbers go on: what is still acknowledged of the connection before is
+  // nothing of this one.
+  reports_.clear(reports_.last());
+  ends_.clear();
   std::vector<task_report> result;
   result.reserve(known_.size());
-  for (auto& [allocation, x] : known_)
+  for (auto& [allocation, x] : known_) {
+    auto& ends = x.progress.ends;
+    result.insert(result.end(), ends.begin(), ends.end());
     result.push_back(x.last);
+    if (x.last.restarts) {
+      result.back() = first_report(x.item);
+      result.back().attempt = x.progress.attempt;
+      result.back().at = x.last.at;
+    }
+    // What a hello says is not acknowledged. So these are said once more.
+    std::for_each(ends.begin(), ends.end(),
+                  [this](auto& end) { tell_end(end); });
+  }
   return result;
+}
+
+std::optional<run_progress>
+agent::want_stop(allocation_id x, reason why, std::string message) {
+  auto at = known_.find(x);
+  if (at == known_.end() || is_over(at->second.last))
+    return std::nullopt;
+  auto& progress = at->second.progress;
+  progress.stopping = why;
+  progress.stop_message = std::move(message);
+  return progress;
+}
+
+void agent::find_run(const run_id& x) {
+  auto at = known_.find(x.allocation);
+  if (at == known_.end() || x.attempt < at->second.progress.attempt)
+    return;
+  at->second.progress.attempt = x.attempt;
+  at->second.progress.begun = true;
+  at->second.last.attempt = x.attempt;
+  at->second.last.state = task_state::running;
+}
+
+void agent::acknowledge(uint64_t sequence) {
+  reports_.acknowledge(sequence);
+  while (!ends_.empty() && ends_.begin()->first <= sequence) {
+    auto run = ends_.begin()->second;
+    ends_.erase(ends_.begin());
+    // On disk it stays until the next change: hearing it once more does no harm.
+    if (auto at = known_.find(run.allocation); at != known_.end())
+      std::erase_if(at->second.progress.ends, [&](const task_report& x) {
+        return x.attempt <= run.attempt;
+      });
+  }
 }
 
 std::vector<task_report> agent::reports_to_send() {
@@ -93,15 +171,22 @@ std::vector<task_report> agent::reports_to_send() {
 
 size_t agent::live() const {
   return static_cast<size_t>(
-    std::count_if(known_.begin(), known_.end(), [](auto& x) {
-      return !is_final(x.second.last.state)
-             && x.second.last.state != task_state::lost;
-    }));
+    std::count_if(known_.begin(), known_.end(),
+                  [](auto& x) { return !is_over(x.second.last); }));
 }
 
 const work_item* agent::find(allocation_id x) const {
   auto at = known_.find(x);
   return at == known_.end() ? nullptr : &at->second.item;
+}
+
+const run_progress& agent::progress(allocation_id x) const {
+  return known_.at(x).progress;
+}
+
+run_id agent::run(allocation_id x) const {
+  auto at = known_.find(x);
+  return {x, at == known_.end() ? 0 : at->second.progress.attempt};
 }
 
 } // namespace troupe::runtime

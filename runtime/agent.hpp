@@ -1,9 +1,11 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "messages/driver.hpp"
 #include "messages/work.hpp"
 
 #include "runtime/outbox.hpp"
@@ -16,34 +18,56 @@ namespace troupe::runtime {
 /// An allocation is known from the moment it is accepted until the controller
 /// says that its end is in the journal. So a start that is heard twice, also
 /// after a restart of this process, starts nothing twice.
+///
+/// A task that is restarted here has more than one end to tell. Each is told
+/// until it is acknowledged, with every hello and as a report of its own after
+/// it: the controller knows by the attempt what it has heard.
 class agent {
 public:
   /// What follows from a message, in order.
   struct steps {
     std::vector<work_item> start;
     std::vector<allocation_id> stop;
-    std::vector<allocation_id> forget;
+    std::vector<run_id> forget;
   };
 
   agent();
 
+  /// Ends of one allocation that are not acknowledged and yet remembered. Of more
+  /// the oldest are dropped: the controller notices by the number of the next.
+  static constexpr size_t ends_max = 64;
+
   /// Takes an allocation over from an earlier life of this process.
-  void adopt(work_item item, task_report last);
+  void adopt(work_item item, run_progress so_far, task_report last);
 
   /// Takes work in the order of its sequence.
   [[nodiscard]] steps take(const std::vector<work_item>& items);
 
-  /// Notes what became of an allocation, and puts it into the outbox.
-  void note(task_report report);
+  /// Notes that an allocation is to end for good. Returns its progress, to be
+  /// written down before anybody carries that out; nothing if it has ended.
+  [[nodiscard]] std::optional<run_progress>
+  want_stop(allocation_id x, reason why, std::string message);
+
+  /// Notes that a driver has a run from an earlier life, whatever is on disk of
+  /// it.
+  void find_run(const run_id& x);
+
+  /// Notes what became of an allocation, and puts it into the outbox. Returns
+  /// its progress if that has changed and is to be written down.
+  [[nodiscard]] std::optional<run_progress> note(task_report report);
 
   /// Everything known here, for a hello. What is in the outbox is said by it, so
   /// the outbox starts empty with the new connection.
   [[nodiscard]] std::vector<task_report> join();
 
   [[nodiscard]] std::vector<task_report> reports_to_send();
-  void acknowledge(uint64_t sequence) { reports_.acknowledge(sequence); }
+  void acknowledge(uint64_t sequence);
 
   [[nodiscard]] const work_item* find(allocation_id x) const;
+  /// REQUIRES: `x` is known.
+  [[nodiscard]] const run_progress& progress(allocation_id x) const;
+  /// Its present run; attempt 0 if it is not known here.
+  [[nodiscard]] run_id run(allocation_id x) const;
   [[nodiscard]] size_t size() const { return known_.size(); }
   /// Allocations that have not ended.
   [[nodiscard]] size_t live() const;
@@ -51,10 +75,15 @@ public:
 private:
   struct entry {
     work_item item;
+    run_progress progress;
     task_report last;
   };
+  void tell_end(const task_report& x);
+
   std::map<allocation_id, entry> known_;
   outbox<task_report> reports_;
+  /// Ends in the outbox that are followed by a restart, by their sequence.
+  std::map<uint64_t, run_id> ends_;
 };
 
 } // namespace troupe::runtime

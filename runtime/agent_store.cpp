@@ -10,6 +10,20 @@ namespace troupe::runtime {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr auto work_file = ".json";
+constexpr auto progress_file = ".progress";
+
+std::string text_in(const fs::path& file) {
+  std::ifstream in{file};
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+} // namespace
+
 agent_store::agent_store(fs::path directory)
   : directory_(std::move(directory)) {
   // nop
@@ -31,27 +45,35 @@ fs::path agent_store::file_of(allocation_id x, const char* kind) const {
 }
 
 expected<void, std::string> agent_store::accept(const work_item& x) {
-  auto temporary = file_of(x.allocation, ".new");
+  return write(x.allocation, work_file, json::text_of(x));
+}
+
+expected<void, std::string>
+agent_store::keep(allocation_id x, const run_progress& progress) {
+  return write(x, progress_file, json::text_of(progress));
+}
+
+/// Whole or not at all.
+expected<void, std::string>
+agent_store::write(allocation_id x, const char* kind, const std::string& text) {
+  auto temporary = file_of(x, ".new");
   std::ofstream out{temporary, std::ios::trunc};
-  out << json::text_of(x) << '\n';
+  out << text << '\n';
   out.close();
   std::error_code error;
   if (out)
-    fs::rename(temporary, file_of(x.allocation, ".json"), error);
+    fs::rename(temporary, file_of(x, kind), error);
   if (!out || error)
     return make_unexpected("cannot write " + temporary.string()
                            + ": is the disk full?");
   return {};
 }
 
-void agent_store::mark_started(allocation_id x) {
-  std::ofstream{file_of(x, ".started")};
-}
-
 void agent_store::forget(allocation_id x) {
   std::error_code ignored;
-  fs::remove(file_of(x, ".json"), ignored);
-  fs::remove(file_of(x, ".started"), ignored);
+  // The work first: progress without work is nothing.
+  fs::remove(file_of(x, work_file), ignored);
+  fs::remove(file_of(x, progress_file), ignored);
 }
 
 std::vector<agent_store::entry>
@@ -59,18 +81,26 @@ agent_store::load(std::vector<std::string>& damaged) const {
   std::vector<entry> result;
   std::error_code error;
   for (auto& file : fs::directory_iterator{directory_, error}) {
-    if (file.path().extension() != ".json")
+    if (file.path().extension() != work_file)
       continue;
-    std::ifstream in{file.path()};
-    std::stringstream text;
-    text << in.rdbuf();
-    auto item = json::parse<work_item>(text.str());
+    auto item = json::parse<work_item>(text_in(file.path()));
     if (!item || !item->allocation || !item->spec) {
       damaged.push_back(file.path().string());
       continue;
     }
-    auto started = fs::exists(file_of(item->allocation, ".started"), error);
-    result.push_back({std::move(*item), started});
+    run_progress so_far{.attempt = item->attempt};
+    auto kept = file_of(item->allocation, progress_file);
+    if (fs::exists(kept, error)) {
+      auto read = json::parse<run_progress>(text_in(kept));
+      if (read && read->attempt >= so_far.attempt) {
+        so_far = std::move(*read);
+      } else {
+        // Then it has begun at least: it must not begin again.
+        so_far.begun = true;
+        damaged.push_back(kept.string());
+      }
+    }
+    result.push_back({std::move(*item), std::move(so_far)});
   }
   std::sort(result.begin(), result.end(), [](const entry& x, const entry& y) {
     return x.item.allocation < y.item.allocation;

@@ -4,20 +4,21 @@
 #include <string>
 #include <vector>
 
+#include "messages/driver.hpp"
 #include "messages/expected.hpp"
 #include "messages/work.hpp"
 
 namespace troupe::runtime {
 
-/// The work a machine has accepted, on its disk, so that a restarted process
-/// knows it. One file each; written before the work begins. Not synced: what
-/// ends the kernel ends the tasks as well.
+/// The work a machine has accepted and how far it has come, on its disk, so that
+/// a restarted process knows it. The work is written before it begins, and a
+/// restart before the next run begins. Not synced: what ends the kernel ends the
+/// tasks as well.
 class agent_store {
 public:
   struct entry {
     work_item item;
-    /// Whether it is known to have started: then it never starts again.
-    bool started = false;
+    run_progress progress;
   };
 
   /// Opens or makes `directory`. Errors: a sentence for the operator.
@@ -26,7 +27,9 @@ public:
 
   /// Errors: a sentence; the work must then be refused.
   [[nodiscard]] expected<void, std::string> accept(const work_item& x);
-  void mark_started(allocation_id x);
+  /// Errors: a sentence; what was kept before still stands then.
+  [[nodiscard]] expected<void, std::string>
+  keep(allocation_id x, const run_progress& progress);
   void forget(allocation_id x);
 
   /// All that is here. Files that cannot be read are named in `damaged`.
@@ -35,6 +38,8 @@ public:
 
 private:
   explicit agent_store(std::filesystem::path directory);
+  [[nodiscard]] expected<void, std::string>
+  write(allocation_id x, const char* kind, const std::string& text);
   [[nodiscard]] std::filesystem::path
   file_of(allocation_id x, const char* kind) const;
 

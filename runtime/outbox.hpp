@@ -24,9 +24,11 @@ public:
     // nop
   }
 
-  void push(Item x) {
+  /// Returns the number that `x` has from now on.
+  uint64_t push(Item x) {
     x.sequence = ++last_;
     items_.push_back(std::move(x));
+    return last_;
   }
 
   /// What may be sent now, at most `count_max` items.
@@ -73,6 +75,8 @@ public:
   }
 
   [[nodiscard]] size_t size() const { return items_.size(); }
+  /// The number that was given last.
+  [[nodiscard]] uint64_t last() const { return last_; }
 
 private:
   size_t window_;

@@ -8,6 +8,8 @@
 #include "runtime/run_environment.hpp"
 #include "runtime/volumes.hpp"
 
+#include "actors/drivers/waiter.hpp"
+
 namespace troupe {
 
 namespace docker = runtime::docker;
@@ -40,9 +42,9 @@ struct docker_driver_state::output {
 namespace {
 
 run_event
-event_of(allocation_id id, const docker::exit_status& x, timestamp now) {
+event_of(const run_id& id, const docker::exit_status& x, timestamp now) {
   run_event result;
-  result.allocation = id;
+  result.run = id;
   result.phase = run_phase::ended;
   result.at = now;
   if (x.code < 0) {
@@ -75,9 +77,9 @@ event_of(allocation_id id, const docker::exit_status& x, timestamp now) {
 }
 
 run_event
-failed_event(allocation_id id, const docker::failure& x, timestamp now) {
+failed_event(const run_id& id, const docker::failure& x, timestamp now) {
   run_event result;
-  result.allocation = id;
+  result.run = id;
   result.phase = run_phase::ended;
   result.at = now;
   result.state = task_state::failed;
@@ -134,44 +136,40 @@ docker::container_spec spec_of(const work_item& x, const std::string& node) {
   return result;
 }
 
-struct docker_exec_state {
-  static inline const char* name = "exec";
-  caf::typed_response_promise<exec_result> promise;
-};
+/// Runs one command in a container.
+void exec(docker::engine& engine, const exec_command& x,
+          std::function<void(exec_result)> tell) {
+  engine.exec(
+    {x.allocation, x.attempt}, x.argv, x.timeout,
+    [tell = std::move(tell)](expected<docker::exec_answer, docker::failure> y) {
+      constexpr size_t output_max = 192 * 1'024;
+      exec_result result;
+      if (y) {
+        result.exit_code = y->code;
+        result.output = runtime::to_base64(
+          std::string_view{y->output}.substr(0, output_max));
+      } else {
+        result.error = y.error().text;
+        result.bad_command = y.error().kind == docker::error_kind::start_error;
+      }
+      tell(std::move(result));
+    });
+}
 
-using docker_exec_actor
-  = caf::typed_actor<caf::replies_to<exec_command>::with<exec_result>,
-                     // INTERNAL: hears from the engine.
-                     caf::reacts_to<exec_result>>;
-
-/// Waits for one command, since the engine answers on a thread of its own.
-docker_exec_actor::behavior_type
-docker_exec(docker_exec_actor::stateful_pointer<docker_exec_state> self,
-            std::shared_ptr<docker::engine> engine) {
-  return {
-    [self, engine](const exec_command& x) -> caf::result<exec_result> {
-      self->state.promise = self->make_response_promise<exec_result>();
-      engine->exec(x.allocation, x.argv, x.timeout,
-                   [me = docker_exec_actor{self}](
-                     expected<docker::exec_answer, docker::failure> y) {
-                     constexpr size_t output_max = 192 * 1'024;
-                     exec_result result;
-                     if (y) {
-                       result.exit_code = y->code;
-                       result.output = runtime::to_base64(
-                         std::string_view{y->output}.substr(0, output_max));
-                     } else {
-                       result.error = y.error().text;
-                     }
-                     caf::anon_send(me, std::move(result));
-                   });
-      return self->state.promise;
-    },
-    [self](exec_result& x) {
-      self->state.promise.deliver(std::move(x));
-      self->quit();
-    },
-  };
+/// Finds a port of a container: at its own address, where nothing answers in its
+/// place, as the engine's proxy does on the machine; or on the machine, if it has
+/// none.
+void locate(docker::engine& engine, const locate_port& x,
+            std::function<void(located_port)> tell) {
+  engine.inspect(
+    x.run, [x, tell = std::move(tell)](
+             const expected<docker::container_view, docker::failure>& y) {
+      if (!y)
+        return tell({y.error().text});
+      if (!y->address.empty())
+        return tell({{}, y->address, x.port});
+      tell({{}, "127.0.0.1", x.host_port != 0 ? x.host_port : x.port});
+    });
 }
 
 struct docker_read_state {
@@ -213,56 +211,29 @@ docker_read(docker_read_actor::stateful_pointer<docker_read_state> self,
   };
 }
 
-struct docker_adopt_state {
-  static inline const char* name = "adopt";
-  caf::typed_response_promise<adopted_runs> promise;
-};
-
-using docker_adopt_actor
-  = caf::typed_actor<caf::replies_to<adopt_runs>::with<adopted_runs>,
-                     // INTERNAL: hears from the engine.
-                     caf::reacts_to<adopted_runs>>;
-
-/// Waits for the list of containers.
-docker_adopt_actor::behavior_type
-docker_adopt(docker_adopt_actor::stateful_pointer<docker_adopt_state> self,
-             std::shared_ptr<docker::engine> engine, driver_actor driver,
-             timestamp now) {
-  return {
-    [self, engine, driver, now](adopt_runs) -> caf::result<adopted_runs> {
-      self->state.promise = self->make_response_promise<adopted_runs>();
-      engine->adopt(
-        [me = docker_adopt_actor{self}, driver,
-         now](expected<std::vector<docker::container_view>, docker::failure>
-                found) {
-          adopted_runs result;
-          if (!found) {
-            result.error = found.error().text;
-          } else {
-            for (auto& x : *found) {
-              run_event event;
-              event.allocation = x.allocation;
-              event.at = now;
-              if (x.state == docker::container_state::exited)
-                event = event_of(x.allocation, x.exit, now);
-              else if (x.state == docker::container_state::running)
-                event.phase = run_phase::started;
-              if (x.state != docker::container_state::created)
-                result.runs.push_back(event);
-            }
-          }
-          caf::anon_send(me, std::move(result));
-        });
-      return self->state.promise;
-    },
-    [self, driver](adopted_runs& x) {
-      // Before the answer: a task that asks afterwards finds them.
-      for (auto& event : x.runs)
-        self->send(driver, event);
-      self->state.promise.deliver(std::move(x));
-      self->quit();
-    },
-  };
+/// Lists the containers there are.
+void adopt(docker::engine& engine, timestamp now,
+           std::function<void(adopted_runs)> tell) {
+  engine.adopt(
+    [now, tell = std::move(tell)](
+      expected<std::vector<docker::container_view>, docker::failure> found) {
+      adopted_runs result;
+      if (!found)
+        result.error = found.error().text;
+      else
+        for (auto& x : *found) {
+          run_event event;
+          event.run = x.run();
+          event.at = now;
+          if (x.state == docker::container_state::exited)
+            event = event_of(x.run(), x.exit, now);
+          else if (x.state == docker::container_state::running)
+            event.phase = run_phase::started;
+          if (x.state != docker::container_state::created)
+            result.runs.push_back(event);
+        }
+      tell(std::move(result));
+    });
 }
 
 } // namespace
@@ -284,21 +255,21 @@ void docker_driver_state::open_engine() {
     run_event event;
     event.at = now;
     if (auto* pulling = std::get_if<docker::image_pulling>(&x)) {
-      event.allocation = pulling->allocation;
+      event.run = pulling->run;
       event.message = pulling->text;
       caf::anon_send(to, std::move(event));
     } else if (auto* started = std::get_if<docker::container_started>(&x)) {
-      event.allocation = started->allocation;
+      event.run = started->run;
       event.phase = run_phase::started;
       caf::anon_send(to, std::move(event));
     } else if (auto* gone = std::get_if<docker::container_not_started>(&x)) {
       caf::anon_send(to,
-                     failed_event(gone->allocation,
+                     failed_event(gone->run,
                                   {docker::error_kind::engine_error,
                                    "the engine was away and did not start it"},
                                   now));
     } else if (auto* exited = std::get_if<docker::container_exited>(&x)) {
-      caf::anon_send(to, event_of(exited->allocation, exited->exit, now));
+      caf::anon_send(to, event_of(exited->run, exited->exit, now));
     } else if (auto* lost = std::get_if<docker::engine_lost>(&x)) {
       log::warn("docker driver: {}", lost->text);
     } else {
@@ -309,7 +280,7 @@ void docker_driver_state::open_engine() {
 }
 
 void docker_driver_state::start(const work_item& item) {
-  auto id = item.allocation;
+  run_id id{item.allocation, item.attempt};
   if (auto ok = runtime::check_volumes(item.spec->volumes, options.volumes);
       !ok) {
     listeners.tell(failed_event(id,
@@ -324,14 +295,14 @@ void docker_driver_state::start(const work_item& item) {
     [me, id, now](expected<docker::start_answer, docker::failure> answer) {
       if (answer) {
         run_event started;
-        started.allocation = id;
+        started.run = id;
         started.phase = run_phase::started;
         started.at = now;
         caf::anon_send(me, std::move(started));
       } else if (answer.error().kind
                  == docker::error_kind::engine_unreachable) {
         run_event waiting;
-        waiting.allocation = id;
+        waiting.run = id;
         waiting.at = now;
         waiting.message = answer.error().text;
         caf::anon_send(me, std::move(waiting));
@@ -342,7 +313,7 @@ void docker_driver_state::start(const work_item& item) {
 }
 
 /// Keeps the last few ended containers, for their logs.
-void docker_driver_state::forget(allocation_id run) {
+void docker_driver_state::forget(const run_id& run) {
   listeners.forget(run);
   items.erase(run);
   if (std::find(ended.begin(), ended.end(), run) == ended.end())
@@ -366,7 +337,7 @@ void docker_driver_state::open_log(reader& mine, const read_log& x) {
   if (x.tail_lines >= 0)
     query.tail = static_cast<uint32_t>(x.tail_lines);
   mine.stream = engine->logs(
-    x.allocation, query,
+    {x.allocation, x.attempt}, query,
     [to = mine.output, limit = options.reader_bytes_max](auto,
                                                          std::string_view y) {
       std::lock_guard guard{to->mutex};
@@ -409,9 +380,9 @@ caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
   }
   // The engine sends what there is as soon as it can. What runs may have written
   // nothing, and what has ended has an end that is worth waiting for.
-  auto has_ended
-    = listeners.has_ended(x.allocation)
-      || std::find(ended.begin(), ended.end(), x.allocation) != ended.end();
+  run_id run{x.allocation, x.attempt};
+  auto has_ended = listeners.has_ended(run)
+                   || std::find(ended.begin(), ended.end(), run) != ended.end();
   auto patience = has_ended ? options.ended_patience
                   : is_new  ? options.first_patience
                             : options.next_patience;
@@ -421,32 +392,42 @@ caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
 driver_actor::behavior_type docker_driver_state::make_behavior() {
   return {
     [this](const start_run& x, task_actor& task) {
-      listeners.follow(x.item.allocation, std::move(task));
-      items[x.item.allocation] = x.item;
+      run_id run{x.item.allocation, x.item.attempt};
+      listeners.follow(run, std::move(task));
+      items[run] = x.item;
       start(x.item);
     },
-    [this](adopt_runs, allocation_id run, task_actor& task) {
+    [this](adopt_runs, const run_id& run, task_actor& task) {
       listeners.follow(run, std::move(task));
     },
     [this](const stop_run& x) {
-      auto item = items.find(x.allocation);
+      auto item = items.find(x.run);
       auto signal
         = item == items.end() ? "SIGTERM" : item->second.spec->stop_signal;
       auto grace = item == items.end() ? milliseconds{10'000}
                                        : item->second.spec->stop_grace;
-      engine->stop(x.allocation, signal, grace,
+      engine->stop(x.run, signal, grace,
                    [](const expected<void, docker::failure>& y) {
                      // Its end is told as an event, whichever way it comes.
                      if (!y)
                        log::warn("docker driver: {}", y.error().text);
                    });
     },
-    [this](const forget_run& x) { forget(x.allocation); },
+    [this](const forget_run& x) { forget(x.run); },
     [this](adopt_runs) -> caf::result<adopted_runs> {
-      return self->delegate(self->spawn(docker_adopt, engine,
-                                        driver_actor{self},
-                                        wall.at(self->clock().now())),
-                            adopt_runs{});
+      ask_engine<adopt_runs, adopted_runs> ask
+        = [e = engine, me = driver_actor{self},
+           now = wall.at(self->clock().now())](auto&, auto tell) {
+            adopt(*e, now, [me, tell](adopted_runs found) {
+              // Before the answer: a task that asks afterwards finds them.
+              for (auto& event : found.runs)
+                caf::anon_send(me, event);
+              tell(std::move(found));
+            });
+          };
+      return self->delegate(
+        self->spawn(waiter<adopt_runs, adopted_runs>, std::move(ask)),
+        adopt_runs{});
     },
     [this](measure_runs) {
       // Asked of the engine one by one and told with the next heartbeat.
@@ -454,8 +435,8 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       for (auto id : listeners.live())
         engine->stats(id, [me, id](expected<docker::usage, docker::failure> x) {
           if (x)
-            caf::anon_send(
-              me, measured_runs{{{id, x->cpu_seconds, x->memory_bytes}}});
+            caf::anon_send(me, measured_runs{{{id.allocation, x->cpu_seconds,
+                                               x->memory_bytes}}});
         });
       measured_runs result;
       for (auto& [id, usage] : usages)
@@ -465,10 +446,19 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
     },
     [this](const read_log& x) { return read(x); },
     [this](const exec_command& x) -> caf::result<exec_result> {
-      return self->delegate(self->spawn(docker_exec, engine), x);
+      ask_engine<exec_command, exec_result> ask
+        = [e = engine](auto& y, auto tell) { exec(*e, y, std::move(tell)); };
+      return self->delegate(
+        self->spawn(waiter<exec_command, exec_result>, std::move(ask)), x);
+    },
+    [this](const locate_port& x) -> caf::result<located_port> {
+      ask_engine<locate_port, located_port> ask
+        = [e = engine](auto& y, auto tell) { locate(*e, y, std::move(tell)); };
+      return self->delegate(
+        self->spawn(waiter<locate_port, located_port>, std::move(ask)), x);
     },
     [this](const run_event& x) {
-      if (!listeners.has_ended(x.allocation))
+      if (!listeners.has_ended(x.run))
         listeners.tell(x);
     },
     [this](const measured_runs& x) {

@@ -50,7 +50,7 @@ struct docker_driver_state {
   driver_actor::behavior_type make_behavior();
   void open_engine();
   void start(const work_item& item);
-  void forget(allocation_id run);
+  void forget(const run_id& run);
   struct reader;
   void open_log(reader& mine, const read_log& x);
   [[nodiscard]] caf::result<log_chunk> read(const read_log& x);
@@ -60,8 +60,8 @@ struct docker_driver_state {
   docker_driver_options options;
   run_listeners listeners;
   /// What was asked to run, for starts that must be asked for again.
-  std::map<allocation_id, work_item> items;
-  std::deque<allocation_id> ended;
+  std::map<run_id, work_item> items;
+  std::deque<run_id> ended;
   std::shared_ptr<runtime::docker::engine> engine;
   /// As measured since the last heartbeat.
   std::map<allocation_id, task_usage> usages;

@@ -14,7 +14,7 @@ class run_listeners {
 public:
   explicit run_listeners(driver_actor::pointer self) : self_(self) {}
 
-  void follow(allocation_id run, task_actor task) {
+  void follow(const run_id& run, task_actor task) {
     auto& x = runs_[run];
     x.task = std::move(task);
     if (x.last)
@@ -22,21 +22,21 @@ public:
   }
 
   void tell(const run_event& x) {
-    auto& run = runs_[x.allocation];
+    auto& run = runs_[x.run];
     run.last = x;
     if (run.task)
       self_->send(run.task, x);
   }
 
-  void forget(allocation_id run) { runs_.erase(run); }
+  void forget(const run_id& run) { runs_.erase(run); }
 
-  [[nodiscard]] bool has_ended(allocation_id run) const {
+  [[nodiscard]] bool has_ended(const run_id& run) const {
     auto at = runs_.find(run);
     return at != runs_.end() && at->second.last
            && at->second.last->phase == run_phase::ended;
   }
 
-  [[nodiscard]] bool knows(allocation_id run) const {
+  [[nodiscard]] bool knows(const run_id& run) const {
     return runs_.contains(run);
   }
 
@@ -45,14 +45,14 @@ public:
     std::vector<run_event> result;
     for (auto& [id, run] : runs_) {
       result.push_back(run.last.value_or(run_event{}));
-      result.back().allocation = id;
+      result.back().run = id;
     }
     return result;
   }
 
   /// Runs that have begun and not ended.
-  [[nodiscard]] std::vector<allocation_id> live() const {
-    std::vector<allocation_id> result;
+  [[nodiscard]] std::vector<run_id> live() const {
+    std::vector<run_id> result;
     for (auto& [id, run] : runs_)
       if (run.last && run.last->phase == run_phase::started)
         result.push_back(id);
@@ -65,7 +65,7 @@ private:
     std::optional<run_event> last;
   };
   driver_actor::pointer self_;
-  std::map<allocation_id, entry> runs_;
+  std::map<run_id, entry> runs_;
 };
 
 } // namespace troupe

@@ -4,6 +4,8 @@
 #include "runtime/log.hpp"
 #include "runtime/run_environment.hpp"
 
+#include "actors/drivers/waiter.hpp"
+
 namespace troupe {
 
 namespace {
@@ -21,9 +23,9 @@ timestamp stamp(process::wall_time x) {
   return {x.time_since_epoch().count()};
 }
 
-run_event event_of(allocation_id id, const process::run_exit& x) {
+run_event event_of(const run_id& id, const process::run_exit& x) {
   run_event result;
-  result.allocation = id;
+  result.run = id;
   result.phase = run_phase::ended;
   result.at = stamp(x.ended_at);
   result.state = task_state::failed;
@@ -61,9 +63,9 @@ run_event event_of(allocation_id id, const process::run_exit& x) {
   return result;
 }
 
-run_event started_event(allocation_id id, process::wall_time at) {
+run_event started_event(const run_id& id, process::wall_time at) {
   run_event result;
-  result.allocation = id;
+  result.run = id;
   result.phase = run_phase::started;
   result.at = stamp(at);
   return result;
@@ -72,7 +74,7 @@ run_event started_event(allocation_id id, process::wall_time at) {
 process::run_spec spec_of(const work_item& x, const std::string& node) {
   auto& job = *x.spec;
   process::run_spec result;
-  result.allocation = x.allocation.value;
+  result.allocation = x.allocation;
   result.task = to_string(x.task);
   result.attempt = x.attempt;
   result.argv = job.command;
@@ -98,6 +100,7 @@ exec_result result_of(const process::exec_result& x) {
   result.error = x.error;
   if (x.timed_out)
     result.error = "it took too long and was ended";
+  result.bad_command = x.bad_command;
   result.exit_code = x.exit_code;
   // Messages stay below 256 kB.
   constexpr size_t output_max = 192 * 1'024;
@@ -106,39 +109,14 @@ exec_result result_of(const process::exec_result& x) {
   return result;
 }
 
-struct exec_waiter_state {
-  static inline const char* name = "exec";
-  caf::typed_response_promise<exec_result> promise;
-};
-
-using exec_waiter_actor
-  = caf::typed_actor<caf::replies_to<exec_command>::with<exec_result>,
-                     // INTERNAL: hears from the engine.
-                     caf::reacts_to<exec_result>>;
-
-/// Waits for one command, since the engine answers on a thread of its own.
-exec_waiter_actor::behavior_type
-exec_waiter(exec_waiter_actor::stateful_pointer<exec_waiter_state> self,
-            std::shared_ptr<process::engine> engine) {
-  return {
-    [self, engine](const exec_command& x) -> caf::result<exec_result> {
-      auto& promise = self->state.promise;
-      promise = self->make_response_promise<exec_result>();
-      auto tell = [me = exec_waiter_actor{self}](exec_result y) {
-        caf::anon_send(me, std::move(y));
-      };
-      auto ok = engine->exec(
-        x.allocation.value, x.argv, x.timeout,
-        [tell](const process::exec_result& y) { tell(result_of(y)); });
-      if (!ok)
-        tell(exec_result{ok.error()});
-      return promise;
-    },
-    [self](exec_result& x) {
-      self->state.promise.deliver(std::move(x));
-      self->quit();
-    },
-  };
+/// Runs one command beside a task.
+void exec(const std::shared_ptr<process::engine>& engine, const exec_command& x,
+          const std::function<void(exec_result)>& tell) {
+  auto ok = engine->exec(
+    {x.allocation, x.attempt}, x.argv, x.timeout,
+    [tell](const process::exec_result& y) { tell(result_of(y)); });
+  if (!ok)
+    tell(exec_result{ok.error()});
 }
 
 } // namespace
@@ -155,7 +133,7 @@ void process_driver_state::start(const start_run& x) {
   failed.ending = process::run_ending::start_failed;
   failed.message = ok.error();
   failed.ended_at = process::wall_now();
-  listeners.tell(event_of(x.item.allocation, failed));
+  listeners.tell(event_of({x.item.allocation, x.item.attempt}, failed));
 }
 
 log_chunk process_driver_state::read(const read_log& x) {
@@ -169,7 +147,7 @@ log_chunk process_driver_state::read(const read_log& x) {
   auto& mine = readers[x.reader];
   if (!mine.cursor) {
     mine.cursor = std::make_unique<process::log_cursor>(
-      engine->dir(x.allocation.value),
+      engine->dir({x.allocation, x.attempt}),
       x.stream == "stderr" ? process::log_stream::err
                            : process::log_stream::out,
       process::log_start{x.tail_lines, -1});
@@ -185,22 +163,22 @@ log_chunk process_driver_state::read(const read_log& x) {
 driver_actor::behavior_type process_driver_state::make_behavior() {
   return {
     [this](const start_run& x, task_actor& task) {
-      listeners.follow(x.item.allocation, std::move(task));
+      listeners.follow({x.item.allocation, x.item.attempt}, std::move(task));
       start(x);
     },
-    [this](adopt_runs, allocation_id run, task_actor& task) {
+    [this](adopt_runs, const run_id& run, task_actor& task) {
       listeners.follow(run, std::move(task));
     },
-    [this](const stop_run& x) { engine->stop(x.allocation.value); },
+    [this](const stop_run& x) { engine->stop(x.run); },
     [this](const forget_run& x) {
-      listeners.forget(x.allocation);
-      engine->forget(x.allocation.value);
+      listeners.forget(x.run);
+      engine->forget(x.run);
     },
     [this](adopt_runs) {
       // Those that are known already: an agent that failed asks once more.
       adopted_runs result{listeners.last_events()};
       for (auto& run : engine->adopt()) {
-        allocation_id id{run.spec.allocation};
+        auto id = run.spec.run();
         auto event = run.exit ? event_of(id, *run.exit)
                               : started_event(id, run.started_at);
         if (run.exit || run.pid != 0)
@@ -212,13 +190,22 @@ driver_actor::behavior_type process_driver_state::make_behavior() {
     [this](measure_runs) {
       measured_runs result;
       for (auto id : listeners.live())
-        if (auto usage = engine->usage(id.value))
-          result.tasks.push_back({id, usage->cpu_seconds, usage->memory_bytes});
+        if (auto usage = engine->usage(id))
+          result.tasks.push_back(
+            {id.allocation, usage->cpu_seconds, usage->memory_bytes});
       return result;
     },
     [this](const read_log& x) { return read(x); },
     [this](const exec_command& x) -> caf::result<exec_result> {
-      return self->delegate(self->spawn(exec_waiter, engine), x);
+      ask_engine<exec_command, exec_result> ask
+        = [e = engine](auto& y, auto tell) { exec(e, y, tell); };
+      return self->delegate(
+        self->spawn(waiter<exec_command, exec_result>, std::move(ask)), x);
+    },
+    [](const locate_port& x) {
+      // A port that it has declared is found where the machine gave it one.
+      return located_port{
+        {}, "127.0.0.1", x.host_port != 0 ? x.host_port : x.port};
     },
     [this](const run_event& x) { listeners.tell(x); },
     [](const measured_runs&) {
@@ -241,11 +228,11 @@ process_driver(driver_actor::stateful_pointer<process_driver_state> self,
   };
   process::engine_options wanted;
   wanted.data_dir = state.options.data_dir;
-  wanted.on_started = [tell](uint64_t id, pid_t, process::wall_time at) {
-    tell(started_event({id}, at));
+  wanted.on_started = [tell](const run_id& id, pid_t, process::wall_time at) {
+    tell(started_event(id, at));
   };
-  wanted.on_exit = [tell](uint64_t id, const process::run_exit& x) {
-    tell(event_of({id}, x));
+  wanted.on_exit = [tell](const run_id& id, const process::run_exit& x) {
+    tell(event_of(id, x));
   };
   // The engine's thread is stopped before the spawner goes.
   self->attach_functor([spawner] {});

@@ -7,9 +7,9 @@ namespace {
 /// Exit code of a process that SIGTERM ended.
 constexpr int32_t terminated = 143;
 
-run_event ended(allocation_id run, int32_t exit_code, timestamp at) {
+run_event ended(const run_id& run, int32_t exit_code, timestamp at) {
   run_event result;
-  result.allocation = run;
+  result.run = run;
   result.phase = run_phase::ended;
   result.at = at;
   result.exit_code = exit_code;
@@ -27,13 +27,13 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
   auto now = [this] { return wall.at(self->clock().now()); };
   return {
     [this, now](const start_run& x, task_actor& task) {
-      auto id = x.item.allocation;
+      run_id id{x.item.allocation, x.item.attempt};
       auto known = listeners.knows(id);
       listeners.follow(id, std::move(task));
       if (known)
         return;
       run_event started;
-      started.allocation = id;
+      started.run = id;
       started.phase = run_phase::started;
       started.at = now();
       listeners.tell(started);
@@ -45,14 +45,14 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
       else if (x.item.spec->kind == job_kind::batch)
         self->send(self, std::move(end));
     },
-    [this](adopt_runs, allocation_id run, task_actor& task) {
+    [this](adopt_runs, const run_id& run, task_actor& task) {
       listeners.follow(run, std::move(task));
     },
     [this, now](const stop_run& x) {
-      if (listeners.knows(x.allocation))
-        self->send(self, ended(x.allocation, terminated, now()));
+      if (listeners.knows(x.run))
+        self->send(self, ended(x.run, terminated, now()));
     },
-    [this](const forget_run& x) { listeners.forget(x.allocation); },
+    [this](const forget_run& x) { listeners.forget(x.run); },
     [](adopt_runs) { return adopted_runs{}; },
     [](measure_runs) { return measured_runs{}; },
     [](const read_log&) {
@@ -60,12 +60,20 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
       result.ended = true;
       return result;
     },
-    [](const exec_command&) {
-      return exec_result{"a simulated task runs nothing"};
+    [](const exec_command& x) {
+      // As much as a health check needs to be tried out.
+      if (x.argv == std::vector<std::string>{"true"})
+        return exec_result{};
+      if (x.argv == std::vector<std::string>{"false"})
+        return exec_result{{}, 1};
+      return exec_result{"a simulated task runs only `true` and `false`"};
+    },
+    [](const locate_port&) {
+      return located_port{"a simulated task listens nowhere"};
     },
     [this](const run_event& x) {
       // The first end counts.
-      if (listeners.knows(x.allocation) && !listeners.has_ended(x.allocation))
+      if (listeners.knows(x.run) && !listeners.has_ended(x.run))
         listeners.tell(x);
     },
     [](const measured_runs&) {

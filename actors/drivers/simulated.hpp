@@ -20,7 +20,6 @@ struct simulated_driver_state {
     : self(self), wall(self->clock().now()), listeners(self) {}
 
   driver_actor::behavior_type make_behavior();
-  void end(allocation_id run, int32_t exit_code);
 
   driver_actor::pointer self;
   wall_clock wall;

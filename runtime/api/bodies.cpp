@@ -177,7 +177,7 @@ void cut(std::string& x) {
 task_report read_report(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
     {"task", "attempt", "allocation", "sequence", "state", "health", "reason",
-     "message", "exitCode", "at"});
+     "message", "exitCode", "at", "restarts"});
   static const std::vector<std::string> states{
     "starting", "running", "succeeded", "failed", "stopped", "lost"};
   constexpr auto most = std::numeric_limits<uint32_t>::max();
@@ -211,6 +211,8 @@ task_report read_report(const json_cursor& x) {
   // Of interest to the worker alone: the controller has a clock of its own.
   if (auto y = fields.get("at"))
     set(result.at, read_timestamp(y->text(text_size_max).value_or("")));
+  if (auto y = fields.get("restarts"))
+    set(result.restarts, y->boolean());
   cut(result.message);
   if (result.state == task_state::failed && result.why == reason::none)
     result.why = result.exit_code ? reason::exit_code : reason::driver_error;

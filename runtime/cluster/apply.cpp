@@ -187,15 +187,13 @@ void cluster::fold(const task_placed& x) {
   auto& task = materialise(job, index);
   stop_waiting(job, index);
   if (task.attempt > 0) {
-    auto& past = job.past[index];
     auto text = job.messages.find(index);
-    past.push_back(
-      {task.attempt, task.allocation, node_of(task), task.ended_as, task.why,
-       text == job.messages.end() ? std::string{} : text->second,
-       task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
-       task.placed_at, task.started_at, task.ended_at});
-    if (past.size() > options_.attempts_max)
-      past.erase(past.begin());
+    archive(job, index,
+            {task.attempt, task.allocation, node_of(task), task.ended_as,
+             task.why,
+             text == job.messages.end() ? std::string{} : text->second,
+             task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
+             task.placed_at, task.started_at, task.ended_at});
   }
   job.messages.erase(index);
   auto failures = task.failures;
@@ -233,6 +231,13 @@ void cluster::fold(const task_placed& x) {
   }
   refresh(job);
   give(x.node, item_of(work_kind::start, job, index));
+}
+
+void cluster::archive(job_record& job, uint32_t index, attempt_record x) {
+  auto& past = job.past[index];
+  past.push_back(std::move(x));
+  if (past.size() > options_.attempts_max)
+    past.erase(past.begin());
 }
 
 void cluster::fold(const task_starting& x) {
@@ -282,6 +287,8 @@ void cluster::fold(const task_ended& x) {
   auto& job = *job_called(x.task.job);
   auto index = x.task.index;
   auto& task = materialise(job, index);
+  if (x.restarts)
+    return restart_in_place(job, index, x);
   if (holds_capacity(task.state)) {
     note_end(*node_called(node_of(task)), x, task);
     free_capacity(job, index);
@@ -312,6 +319,31 @@ void cluster::fold(const task_ended& x) {
             x.state == task_state::lost ? task_state::failed : x.state);
   trim(job);
   refresh(job);
+}
+
+/// The next attempt has the allocation and all that it holds; that somebody wants
+/// it to stop holds for it as well.
+void cluster::restart_in_place(job_record& job, uint32_t index,
+                               const task_ended& x) {
+  auto& task = job.tasks[index];
+  archive(job, index,
+          {x.attempt, task.allocation, node_of(task), x.state, x.why, x.message,
+           x.exit_code, task.placed_at, task.started_at, now_});
+  if (!task.stopping) {
+    task.why = reason::none;
+    job.messages.erase(index);
+  }
+  task.attempt = x.attempt + 1;
+  task.health = task_health::none;
+  task.has_exit_code = false;
+  task.exit_code = 0;
+  task.placed_at = now_;
+  task.started_at = {};
+  task.ended_at = {};
+  task.ready_at = {};
+  task.accepted = true;
+  if (task.state != task_state::lost)
+    set_state(job, task, task_state::starting);
 }
 
 void cluster::fold(const task_requeued& x) {

@@ -225,6 +225,8 @@ private:
   // decide_reports.cpp
   expected<outcome, refusal> on(const take_reports& x);
   void take_report(node_record& node, const task_report& x);
+  bool take_attempt(job_record& job, uint32_t index, const task_report& x);
+  void restart_attempt(job_record& job, uint32_t index, const task_report& x);
   void end_attempt(job_record& job, uint32_t index, const task_report& x);
   void after_end(job_record& job, uint32_t index, const task_record& before);
 
@@ -245,6 +247,8 @@ private:
   void fold(const task_health_changed& x);
   void fold(const task_stopping& x);
   void fold(const task_ended& x);
+  void restart_in_place(job_record& job, uint32_t index, const task_ended& x);
+  void archive(job_record& job, uint32_t index, attempt_record x);
   void fold(const task_requeued& x);
   void fold(const node_joined& x);
   void fold(const node_unhealthy& x);

@@ -11,6 +11,9 @@ namespace {
 /// What a node says to people about one task.
 constexpr size_t message_bytes_max = 1'024;
 
+/// Attempts of which nobody has told. A machine that is further ahead is broken.
+constexpr uint32_t attempts_ahead_max = 1'000'000;
+
 /// Ends that are not the task's own doing: they never use up its retries.
 bool is_misfortune(reason x) {
   return x == reason::node_lost || x == reason::port_in_use
@@ -66,6 +69,9 @@ void cluster::take_report(node_record& node, const task_report& x) {
       allocation = task->allocation;
   auto at = node.allocations.find(allocation);
   if (at == node.allocations.end()) {
+    // It goes on there: what it is at now is said by what follows.
+    if (x.restarts)
+      return;
     // Given up long ago, or ended and already known: it may go.
     work_item item;
     item.task = x.task;
@@ -85,6 +91,8 @@ void cluster::take_report(node_record& node, const task_report& x) {
     return;
   }
   auto [job, index] = at->second;
+  if (!take_attempt(*job, index, x))
+    return;
   auto& task = job->tasks[index];
   switch (x.state) {
   case task_state::starting:
@@ -109,6 +117,10 @@ void cluster::take_report(node_record& node, const task_report& x) {
   case task_state::failed:
   case task_state::stopped:
   case task_state::lost: {
+    if (x.restarts) {
+      restart_attempt(*job, index, x);
+      break;
+    }
     // Only what its machine knows to have ended may be forgotten there.
     auto forget = item_of(work_kind::forget, *job, index);
     end_attempt(*job, index, x);
@@ -121,6 +133,53 @@ void cluster::take_report(node_record& node, const task_report& x) {
     // Not for a node to say.
     break;
   }
+}
+
+/// Compares the attempt that `x` is about with the present one. Returns false if
+/// that is over and known. Of attempts that nobody has told of, since a machine
+/// remembers only the last of them, the end is said here.
+bool cluster::take_attempt(job_record& job, uint32_t index,
+                           const task_report& x) {
+  auto& task = job.tasks[index];
+  // A worker that speaks HTTP may leave the attempt out.
+  if (x.attempt == 0 || x.attempt == task.attempt)
+    return true;
+  if (x.attempt < task.attempt || x.attempt - task.attempt > attempts_ahead_max)
+    return false;
+  auto miss = [&](uint32_t attempt) {
+    say(task_ended{{job.name, index},
+                   attempt,
+                   node_of(task),
+                   task_state::failed,
+                   reason::none,
+                   "it was started again on its node; nobody has told how it "
+                   "ended",
+                   std::nullopt,
+                   true});
+  };
+  miss(task.attempt);
+  // Of many, the present one and the last are told.
+  if (task.attempt < x.attempt)
+    miss(x.attempt - 1);
+  return true;
+}
+
+/// Notes that an attempt has ended and that its machine starts the next one: the
+/// task keeps its place.
+void cluster::restart_attempt(job_record& job, uint32_t index,
+                              const task_report& x) {
+  auto& task = job.tasks[index];
+  // An attempt that started and ended between two reports did run.
+  if (!task.started_at)
+    say(task_started{{job.name, index}, node_of(task)});
+  say(task_ended{{job.name, index},
+                 task.attempt,
+                 node_of(task),
+                 x.state,
+                 x.why,
+                 x.message,
+                 x.exit_code,
+                 true});
 }
 
 void cluster::end_attempt(job_record& job, uint32_t index,

@@ -151,6 +151,8 @@ void configure(transfer& x) {
     set(CURLOPT_FRESH_CONNECT, 1L);
     set(CURLOPT_FORBID_REUSE, 1L);
   }
+  if (request.connect_only)
+    set(CURLOPT_CONNECT_ONLY, 1L);
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   } else if (!request.body.empty() || request.method == "POST"

@@ -51,6 +51,8 @@ struct client_request {
   /// Uses a connection of its own. A request on a kept connection is sent again
   /// if that turns out to be dead, so whatever must not happen twice needs this.
   bool fresh_connection = false;
+  /// Only connects, and says nothing: the reply has no status then.
+  bool connect_only = false;
   /// PEM file of the authorities to trust for https. Empty: the system's.
   std::string ca_file{};
   /// Called once, as soon as the headers of a reply are there.

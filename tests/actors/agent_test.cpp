@@ -49,6 +49,7 @@ work_item start(uint64_t allocation, uint64_t sequence = 1) {
   spec->name = "job-" + std::to_string(allocation);
   spec->driver = driver_kind::process;
   spec->command = {"sleep"};
+  spec->restart.attempts = 0;
   work_item result;
   result.sequence = sequence;
   result.task = {spec->name, 0};
@@ -70,6 +71,7 @@ struct stage {
   runs r;
   driver_actor driver;
   agent_actor aut;
+  agent_options options;
 
   explicit stage(uint64_t seed = 0) : world(seed) {
     spdlog::set_level(spdlog::level::off);
@@ -80,11 +82,11 @@ struct stage {
             ++r.starts[x.item.allocation];
             r.tasks[x.item.allocation] = task;
           },
-          [this](adopt_runs, allocation_id run, task_actor& task) {
-            r.tasks[run] = task;
+          [this](adopt_runs, const run_id& run, task_actor& task) {
+            r.tasks[run.allocation] = task;
           },
-          [this](const stop_run& x) { ++r.stops[x.allocation]; },
-          [this](const forget_run& x) { ++r.forgets[x.allocation]; },
+          [this](const stop_run& x) { ++r.stops[x.run.allocation]; },
+          [this](const forget_run& x) { ++r.forgets[x.run.allocation]; },
           [this, self](adopt_runs) -> caf::result<adopted_runs> {
             if (r.answers)
               return r.found;
@@ -98,7 +100,6 @@ struct stage {
   ~stage() { world.end(); }
 
   void begin(const fs::path& store = {}) {
-    agent_options options;
     options.node = "a";
     options.drivers = {{driver_kind::process, driver}};
     std::optional<runtime::agent_store> opened;
@@ -133,13 +134,16 @@ struct stage {
   }
 
   void hear(uint64_t allocation, run_phase phase,
-            std::optional<int32_t> exit_code = {}) {
+            std::optional<int32_t> exit_code = {}, uint32_t attempt = 1) {
     run_event x;
-    x.allocation = {allocation};
+    x.run = {{allocation}, attempt};
     x.phase = phase;
     x.exit_code = exit_code;
+    x.at = world.wall();
     if (exit_code)
       x.state = *exit_code == 0 ? task_state::succeeded : task_state::failed;
+    if (exit_code && *exit_code != 0)
+      x.why = reason::exit_code;
     caf::anon_send(r.tasks.at({allocation}), x);
     world.settle();
   }
@@ -175,7 +179,7 @@ TEST_CASE("reports that gather in one go leave in one message") {
   s.give({start(7, 1), start(8, 2), start(9, 3)});
   for (uint64_t id : {7, 8, 9}) {
     run_event x;
-    x.allocation = {id};
+    x.run = {{id}, 1};
     x.phase = run_phase::started;
     caf::anon_send(s.r.tasks.at({id}), x);
   }
@@ -284,7 +288,9 @@ TEST_CASE("a task whose actor fails is followed by a new one, and its run goes "
   CHECK(s.r.starts[{7}] == 1);
   CHECK(s.world.count_said("task -> driver: adopt_runs") == 1);
   s.hear(7, run_phase::ended, 3);
-  CHECK(s.world.count_said("report_batch(job-7.0 failed, exit code 3)") == 1);
+  CHECK(
+    s.world.count_said("report_batch(job-7.0 failed, exitCode, exit code 3)")
+    == 1);
 }
 
 // -- earlier lives of the process --------------------------------------------
@@ -301,7 +307,7 @@ TEST_CASE(
   s.end_process();
   // One of the two ended meanwhile, and nothing is left of it.
   run_event still;
-  still.allocation = {7};
+  still.run = {{7}, 1};
   still.phase = run_phase::started;
   s.r.found.runs = {still};
   s.begin(store.path);
@@ -366,6 +372,216 @@ TEST_CASE("a hello waits until the drivers have told what they found") {
   REQUIRE(answer->value->allocations.size() == 1);
   CHECK(answer->value->allocations[0].state == task_state::running);
   CHECK(s.r.starts[{7}] == 1);
+}
+
+// -- restarts ----------------------------------------------------------------
+
+namespace {
+
+work_item a_service(uint64_t allocation, uint32_t attempts = 3) {
+  auto result = start(allocation);
+  auto spec = std::make_shared<job_spec>(*result.spec);
+  spec->kind = job_kind::service;
+  spec->restart
+    = {.attempts = attempts, .window = 10min, .delay = 10s, .backoff = 2};
+  result.spec = spec;
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a run that fails starts again, and its end is told once") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.attach(1, "session");
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  // What is left of it goes some time later; the allocation lives on.
+  CHECK(s.r.forgets[{7}] == 1);
+  CHECK(s.r.starts[{7}] == 1);
+  s.world.pass(11s);
+  CHECK(s.r.starts[{7}] == 2);
+  s.hear(7, run_phase::started, {}, 2);
+  caf::anon_send(s.aut, reports_taken{100});
+  caf::anon_send(s.aut, reports_taken{4});
+  s.world.settle();
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].attempt == 2);
+  CHECK(known[0].state == task_state::running);
+}
+
+TEST_CASE(
+  "without a controller runs start again, and the hello tells of each") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  s.world.pass(11s);
+  s.hear(7, run_phase::started, {}, 2);
+  s.hear(7, run_phase::ended, 4, 2);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 3);
+  CHECK(known[0].restarts);
+  CHECK(known[0].exit_code == 3);
+  CHECK(known[1].restarts);
+  CHECK(known[1].exit_code == 4);
+  CHECK(known[2].attempt == 3);
+  CHECK(known[2].state == task_state::starting);
+}
+
+TEST_CASE("a process that is killed while a restart waits goes on waiting") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  s.world.pass(4s);
+  s.end_process();
+  s.world.pass(2s);
+  s.begin(store.path);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 2);
+  CHECK(known[0].restarts);
+  CHECK(known[0].attempt == 1);
+  CHECK(known[0].exit_code == 3);
+  CHECK(known[1].attempt == 2);
+  CHECK(known[1].state == task_state::starting);
+  s.world.pass(3s);
+  CHECK(s.r.starts[{7}] == 1);
+  s.world.pass(2s);
+  CHECK(s.r.starts[{7}] == 2);
+}
+
+TEST_CASE("restarts are counted over lives of the process") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7, 1)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  s.end_process();
+  s.begin(store.path);
+  s.world.pass(11s);
+  REQUIRE(s.r.starts[{7}] == 2);
+  s.hear(7, run_phase::started, {}, 2);
+  s.hear(7, run_phase::ended, 3, 2);
+  auto known = s.inventory_now();
+  CHECK(known.back().attempt == 2);
+  CHECK(known.back().state == task_state::failed);
+  CHECK_FALSE(known.back().restarts);
+}
+
+TEST_CASE("a restart that was under way when the process was killed happens "
+          "once") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  s.world.pass(11s);
+  REQUIRE(s.r.starts[{7}] == 2);
+  s.end_process();
+  // The driver has the second run; that it began was not yet written down. Of
+  // the first there are remains.
+  run_event second;
+  second.run = {{7}, 2};
+  second.phase = run_phase::started;
+  run_event first;
+  first.run = {{7}, 1};
+  first.phase = run_phase::ended;
+  s.r.found.runs = {first, second};
+  s.r.forgets.clear();
+  s.begin(store.path);
+  s.world.pass(1min);
+  CHECK(s.r.starts[{7}] == 2);
+  CHECK(s.r.stops[{7}] == 0);
+  CHECK(s.r.forgets[{7}] == 1);
+  CHECK(s.inventory_now().back().attempt == 2);
+}
+
+TEST_CASE("what is stopped while it waits to start again does not start in a "
+          "later life") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  s.give({order(work_kind::stop, 7, 2)});
+  CHECK(s.inventory_now().back().state == task_state::stopped);
+  s.end_process();
+  s.begin(store.path);
+  s.world.pass(1min);
+  CHECK(s.r.starts[{7}] == 1);
+}
+
+TEST_CASE("what ends while it is being stopped does not start again in a later "
+          "life") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  s.give({order(work_kind::stop, 7, 2)});
+  s.end_process();
+  run_event ended;
+  ended.run = {{7}, 1};
+  ended.phase = run_phase::ended;
+  s.r.found.runs = {ended};
+  s.begin(store.path);
+  // As its driver tells whoever follows.
+  s.hear(7, run_phase::ended, 143);
+  s.world.pass(1min);
+  CHECK(s.r.starts[{7}] == 1);
+  CHECK(s.inventory_now().back().state == task_state::stopped);
+}
+
+TEST_CASE("a node that is to keep to itself stops its tasks without a "
+          "controller, and says so") {
+  stage s;
+  s.options.stop_tasks_after = 1min;
+  s.begin();
+  auto session = s.attach(1, "session");
+  s.give({a_service(7), a_service(8)});
+  s.hear(7, run_phase::started);
+  s.hear(8, run_phase::started);
+  s.world.pass(10min);
+  CHECK(s.r.stops[{7}] == 0);
+  s.world.kill(session);
+  s.world.pass(59s);
+  CHECK(s.r.stops[{7}] == 0);
+  s.world.pass(2s);
+  CHECK(s.r.stops[{7}] == 1);
+  CHECK(s.r.stops[{8}] == 1);
+  s.hear(7, run_phase::ended, 143);
+  auto known = s.inventory_now();
+  CHECK(known[0].state == task_state::stopped);
+  CHECK(known[0].why == reason::node_lost);
+  CHECK(known[0].message
+        == "stopped by its node after 1m without a controller");
+}
+
+TEST_CASE("a controller that comes back in time finds everything as it was") {
+  stage s;
+  s.options.stop_tasks_after = 1min;
+  s.begin();
+  auto session = s.attach(1, "session");
+  s.give({a_service(7)});
+  s.hear(7, run_phase::started);
+  for (version_number term = 2; term < 6; ++term) {
+    s.world.kill(session);
+    s.world.pass(40s);
+    session = s.attach(term, "session");
+    s.world.pass(40s);
+  }
+  CHECK(s.r.stops[{7}] == 0);
 }
 
 TEST_CASE("a damaged file in the store is left alone, and the rest goes on") {

@@ -73,7 +73,7 @@ public:
       [&](auto done) { engine_->start(std::move(spec), std::move(done)); });
   }
 
-  expected<void, failure> remove(allocation_id x) {
+  expected<void, failure> remove(const run_id& x) {
     return ask<void>([&](auto done) { engine_->remove(x, std::move(done)); });
   }
 
@@ -98,9 +98,9 @@ public:
     return result;
   }
 
-  std::optional<exit_status> wait_exit(allocation_id id) {
+  std::optional<exit_status> wait_exit(const run_id& id) {
     auto x = wait_for<container_exited>(
-      [id](auto& event) { return event.allocation == id; });
+      [id](auto& event) { return event.run == id; });
     return x ? std::optional{x->exit} : std::nullopt;
   }
 
@@ -115,9 +115,9 @@ public:
     return result;
   }
 
-  size_t exits(allocation_id id) {
+  size_t exits(const run_id& id) {
     return count<container_exited>(
-      [id](auto& x) { return x.allocation == id; });
+      [id](auto& x) { return x.run == id; });
   }
 
   struct log {
@@ -126,7 +126,7 @@ public:
     expected<void, failure> end;
   };
 
-  log read_log(allocation_id id, log_query query = {}) {
+  log read_log(const run_id& id, log_query query = {}) {
     auto result = std::make_shared<log>();
     result->end = ask<void>([&](auto done) {
       engine_->logs(
@@ -163,11 +163,11 @@ container_spec shell(const std::string& script) {
 }
 
 /// Counts containers of any state that have the label `allocation`.
-size_t containers_of(allocation_id id) {
+size_t containers_of(const run_id& id) {
   auto list = the_engine().ask(
     "GET", "/containers/json?all=1&filters=%7B%22label%22:%5B%22troupe."
            "allocation="
-             + std::to_string(id.value) + "%22%5D%7D");
+             + std::to_string(id.allocation.value) + "%22%5D%7D");
   size_t result = 0;
   for (auto at = list.find("\"Id\""); at != std::string::npos;
        at = list.find("\"Id\"", at + 1))
@@ -208,7 +208,7 @@ TEST_CASE("a container runs to its exit code and is removed") {
     auto started = aut.start(spec);
     REQUIRE(started);
     CHECK(!started->adopted);
-    auto exit = aut.wait_exit(spec.allocation);
+    auto exit = aut.wait_exit(spec.run());
     REQUIRE(exit);
     CHECK(exit->code == code);
     CHECK(!exit->oom);
@@ -216,10 +216,10 @@ TEST_CASE("a container runs to its exit code and is removed") {
     CHECK(!exit->while_away);
     CHECK(!exit->started_at.empty());
     CHECK(!exit->finished_at.empty());
-    CHECK(aut.remove(spec.allocation));
-    CHECK(containers_of(spec.allocation) == 0);
-    CHECK(aut.remove(spec.allocation));
-    CHECK(aut.exits(spec.allocation) == 1);
+    CHECK(aut.remove(spec.run()));
+    CHECK(containers_of(spec.run()) == 0);
+    CHECK(aut.remove(spec.run()));
+    CHECK(aut.exits(spec.run()) == 1);
   }
 }
 
@@ -232,12 +232,12 @@ TEST_CASE("a container that takes too much memory dies of it") {
   spec.args = {"tail", "/dev/zero"};
   spec.memory_bytes_limit = 16 << 20;
   REQUIRE(aut.start(spec));
-  auto exit = aut.wait_exit(spec.allocation);
+  auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code == 137);
   CHECK(exit->oom);
   CHECK(exit->signal == 9);
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("an image that nobody has is not found") {
@@ -250,7 +250,7 @@ TEST_CASE("an image that nobody has is not found") {
   REQUIRE(!started);
   CHECK(started.error().kind == error_kind::image_not_found);
   CHECK(started.error().text.find(spec.image) != std::string::npos);
-  CHECK(containers_of(spec.allocation) == 0);
+  CHECK(containers_of(spec.run()) == 0);
 }
 
 TEST_CASE("a command that is not there is refused and leaves nothing") {
@@ -263,8 +263,8 @@ TEST_CASE("a command that is not there is refused and leaves nothing") {
   REQUIRE(!started);
   CHECK(started.error().kind == error_kind::start_error);
   CHECK(started.error().text.find("/no/such/command") != std::string::npos);
-  CHECK(containers_of(spec.allocation) == 0);
-  CHECK(aut.exits(spec.allocation) == 0);
+  CHECK(containers_of(spec.run()) == 0);
+  CHECK(aut.exits(spec.run()) == 0);
 }
 
 TEST_CASE("a first process that cannot execute the command says so") {
@@ -276,17 +276,17 @@ TEST_CASE("a first process that cannot execute the command says so") {
   auto own = shell("exit 127");
   REQUIRE(aut.start(missing));
   REQUIRE(aut.start(own));
-  auto exit = aut.wait_exit(missing.allocation);
+  auto exit = aut.wait_exit(missing.run());
   REQUIRE(exit);
   CHECK(exit->code == 127);
   CHECK(exit->bad_command);
   CHECK(exit->error.find("/no/such/command") != std::string::npos);
-  exit = aut.wait_exit(own.allocation);
+  exit = aut.wait_exit(own.run());
   REQUIRE(exit);
   CHECK(exit->code == 127);
   CHECK(!exit->bad_command);
-  CHECK(aut.remove(missing.allocation));
-  CHECK(aut.remove(own.allocation));
+  CHECK(aut.remove(missing.run()));
+  CHECK(aut.remove(own.run()));
 }
 
 TEST_CASE("a limit that the engine refuses is a start error") {
@@ -310,10 +310,10 @@ TEST_CASE("command, arguments, environment and directory arrive in order") {
   spec.workdir = "/tmp";
   spec.user = "1000";
   REQUIRE(aut.start(spec));
-  REQUIRE(aut.wait_exit(spec.allocation));
-  CHECK(aut.read_log(spec.allocation).out
+  REQUIRE(aut.wait_exit(spec.run()));
+  CHECK(aut.read_log(spec.run()).out
         == "zero word|one|a=1|b \"quoted\" \xc3\xa9\n/tmp\n1000\n");
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("logs keep their streams, their tail, and follow to the end") {
@@ -322,15 +322,15 @@ TEST_CASE("logs keep their streams, their tail, and follow to the end") {
   door aut;
   auto spec = shell("echo one; echo two; echo bad >&2; sleep 1; echo three");
   REQUIRE(aut.start(spec));
-  auto followed = aut.read_log(spec.allocation, {.follow = true});
+  auto followed = aut.read_log(spec.run(), {.follow = true});
   CHECK(followed.end);
   CHECK(followed.out == "one\ntwo\nthree\n");
   CHECK(followed.err == "bad\n");
-  REQUIRE(aut.wait_exit(spec.allocation));
-  auto tail = aut.read_log(spec.allocation, {.err = false, .tail = 1});
+  REQUIRE(aut.wait_exit(spec.run()));
+  auto tail = aut.read_log(spec.run(), {.err = false, .tail = 1});
   CHECK(tail.out == "three\n");
   CHECK(tail.err.empty());
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("a followed log can be closed") {
@@ -341,18 +341,18 @@ TEST_CASE("a followed log can be closed") {
   REQUIRE(aut.start(spec));
   auto end = aut.ask<void>([&](auto done) {
     auto stream = aut->logs(
-      spec.allocation, {.follow = true}, [](auto, auto) {}, std::move(done));
+      spec.run(), {.follow = true}, [](auto, auto) {}, std::move(done));
     aut->cancel(stream);
   });
   REQUIRE(!end);
   CHECK(end.error().kind == error_kind::cancelled);
   REQUIRE(aut.ask<void>(
-    [&](auto done) { aut->kill(spec.allocation, std::move(done)); }));
-  auto exit = aut.wait_exit(spec.allocation);
+    [&](auto done) { aut->kill(spec.run(), std::move(done)); }));
+  auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code == 137);
   CHECK(!exit->oom);
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("a task that ignores the stop signal is killed after its grace") {
@@ -366,24 +366,24 @@ TEST_CASE("a task that ignores the stop signal is killed after its grace") {
     REQUIRE(aut.start(spec));
     // Until the trap is set.
     auto deadline = steady_clock::now() + patience;
-    while (aut.read_log(spec.allocation).out.empty()
+    while (aut.read_log(spec.run()).out.empty()
            && steady_clock::now() < deadline)
       std::this_thread::sleep_for(20ms);
   }
   auto before = steady_clock::now();
   for (auto& spec : {deaf, polite})
     CHECK(aut.ask<void>([&](auto done) {
-      aut->stop(spec.allocation, "SIGTERM", 1s, std::move(done));
+      aut->stop(spec.run(), "SIGTERM", 1s, std::move(done));
     }));
-  auto polite_exit = aut.wait_exit(polite.allocation);
+  auto polite_exit = aut.wait_exit(polite.run());
   REQUIRE(polite_exit);
   CHECK(polite_exit->code == 5);
-  auto deaf_exit = aut.wait_exit(deaf.allocation);
+  auto deaf_exit = aut.wait_exit(deaf.run());
   REQUIRE(deaf_exit);
   CHECK(deaf_exit->code == 137);
   CHECK(steady_clock::now() - before >= 1s);
-  CHECK(aut.remove(deaf.allocation));
-  CHECK(aut.remove(polite.allocation));
+  CHECK(aut.remove(deaf.run()));
+  CHECK(aut.remove(polite.run()));
 }
 
 TEST_CASE("a start that is stopped in time does not happen") {
@@ -396,14 +396,14 @@ TEST_CASE("a start that is stopped in time does not happen") {
   aut->start(first, [](auto&&) {});
   aut->start(second, [&](auto x) { answer.set_value(std::move(x)); });
   CHECK(aut.ask<void>([&](auto done) {
-    aut->stop(second.allocation, "SIGTERM", 1s, std::move(done));
+    aut->stop(second.run(), "SIGTERM", 1s, std::move(done));
   }));
   auto started = answer.get_future().get();
   REQUIRE(!started);
   CHECK(started.error().kind == error_kind::cancelled);
-  CHECK(containers_of(second.allocation) == 0);
-  REQUIRE(aut.wait_exit(first.allocation));
-  CHECK(aut.remove(first.allocation));
+  CHECK(containers_of(second.run()) == 0);
+  REQUIRE(aut.wait_exit(first.run()));
+  CHECK(aut.remove(first.run()));
 }
 
 TEST_CASE("commands run inside a container") {
@@ -415,7 +415,7 @@ TEST_CASE("commands run inside a container") {
   REQUIRE(aut.start(spec));
   auto run = [&](std::vector<std::string> words, milliseconds limit) {
     return aut.ask<exec_answer>([&](auto done) {
-      aut->exec(spec.allocation, std::move(words), limit, std::move(done));
+      aut->exec(spec.run(), std::move(words), limit, std::move(done));
     });
   };
   auto good = run({"sh", "-c", "echo $A; exit 3"}, 20s);
@@ -432,12 +432,12 @@ TEST_CASE("commands run inside a container") {
   auto slow = run({"sleep", "30"}, 500ms);
   REQUIRE(!slow);
   CHECK(slow.error().kind == error_kind::timed_out);
-  aut->kill(spec.allocation, [](auto&&) {});
-  REQUIRE(aut.wait_exit(spec.allocation));
+  aut->kill(spec.run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(spec.run()));
   auto late = run({"true"}, 20s);
   REQUIRE(!late);
   CHECK(late.error().kind == error_kind::not_running);
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("a running container has a usage") {
@@ -448,22 +448,22 @@ TEST_CASE("a running container has a usage") {
                     "done; sleep 60");
   REQUIRE(aut.start(spec));
   auto deadline = steady_clock::now() + patience;
-  while (aut.read_log(spec.allocation).out.empty()
+  while (aut.read_log(spec.run()).out.empty()
          && steady_clock::now() < deadline)
     std::this_thread::sleep_for(50ms);
   auto ask = [&] {
     return aut.ask<usage>(
-      [&](auto done) { aut->stats(spec.allocation, std::move(done)); });
+      [&](auto done) { aut->stats(spec.run(), std::move(done)); });
   };
   auto found = ask();
   REQUIRE(found);
   CHECK(found->cpu_seconds > 0.01);
   CHECK(found->memory_bytes > 0);
   CHECK(found->memory_bytes < 64 << 20);
-  aut->kill(spec.allocation, [](auto&&) {});
-  REQUIRE(aut.wait_exit(spec.allocation));
+  aut->kill(spec.run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(spec.run()));
   CHECK(!ask());
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("an allocation that is started twice runs once") {
@@ -479,12 +479,12 @@ TEST_CASE("an allocation that is started twice runs once") {
   REQUIRE(first_answer);
   CHECK(first_answer->container == second->container);
   CHECK(aut.start(spec)->adopted);
-  REQUIRE(aut.wait_exit(spec.allocation));
+  REQUIRE(aut.wait_exit(spec.run()));
   CHECK(aut.start(spec)->adopted);
-  CHECK(containers_of(spec.allocation) == 1);
-  CHECK(aut.read_log(spec.allocation).out == "ran\n");
-  CHECK(aut.exits(spec.allocation) == 1);
-  CHECK(aut.remove(spec.allocation));
+  CHECK(containers_of(spec.run()) == 1);
+  CHECK(aut.read_log(spec.run()).out == "ran\n");
+  CHECK(aut.exits(spec.run()) == 1);
+  CHECK(aut.remove(spec.run()));
 }
 
 TEST_CASE("a new door finds what the last one left") {
@@ -502,7 +502,7 @@ TEST_CASE("a new door finds what the last one left") {
     auto started = neighbour.start(foreign);
     REQUIRE(started);
     foreign_id = started->container;
-    REQUIRE(aut.wait_exit(exited.allocation));
+    REQUIRE(aut.wait_exit(exited.run()));
   }
   door aut;
   auto found = aut.adopt();
@@ -511,30 +511,30 @@ TEST_CASE("a new door finds what the last one left") {
   for (auto& x : *found) {
     CHECK(x.task == "job.0");
     CHECK(x.attempt == 1);
-    if (x.allocation == running.allocation) {
+    if (x.run() == running.run()) {
       CHECK(x.state == container_state::running);
     } else {
-      CHECK(x.allocation == exited.allocation);
+      CHECK(x.run() == exited.run());
       CHECK(x.state == container_state::exited);
       CHECK(x.exit.code == 9);
     }
   }
-  auto exit = aut.wait_exit(running.allocation);
+  auto exit = aut.wait_exit(running.run());
   REQUIRE(exit);
   CHECK(exit->code == 4);
-  CHECK(aut.exits(exited.allocation) == 0);
+  CHECK(aut.exits(exited.run()) == 0);
   auto refused = aut.ask<void>(
-    [&](auto done) { aut->kill(foreign.allocation, std::move(done)); });
+    [&](auto done) { aut->kill(foreign.run(), std::move(done)); });
   REQUIRE(!refused);
   CHECK(refused.error().kind == error_kind::not_running);
-  CHECK(aut.remove(foreign.allocation));
-  CHECK(aut.remove(running.allocation));
-  CHECK(aut.remove(exited.allocation));
+  CHECK(aut.remove(foreign.run()));
+  CHECK(aut.remove(running.run()));
+  CHECK(aut.remove(exited.run()));
   auto state = the_engine().ask("GET", "/containers/" + foreign_id + "/json");
   CHECK(state.find("\"Running\":true") != std::string::npos);
-  neighbour->kill(foreign.allocation, [](auto&&) {});
-  REQUIRE(neighbour.wait_exit(foreign.allocation));
-  CHECK(neighbour.remove(foreign.allocation));
+  neighbour->kill(foreign.run(), [](auto&&) {});
+  REQUIRE(neighbour.wait_exit(foreign.run()));
+  CHECK(neighbour.remove(foreign.run()));
 }
 
 TEST_CASE("a start finds the container of its own earlier try") {
@@ -554,11 +554,11 @@ TEST_CASE("a start finds the container of its own earlier try") {
     auto started = aut.start(spec);
     REQUIRE(started);
     CHECK(started->adopted);
-    auto exit = aut.wait_exit(spec.allocation);
+    auto exit = aut.wait_exit(spec.run());
     REQUIRE(exit);
     CHECK(exit->code == 0);
-    CHECK(aut.read_log(spec.allocation).out == "ran\n");
-    CHECK(aut.remove(spec.allocation));
+    CHECK(aut.read_log(spec.run()).out == "ran\n");
+    CHECK(aut.remove(spec.run()));
   }
   SUBCASE("it has run already") {
     auto name = create(spec);
@@ -568,9 +568,9 @@ TEST_CASE("a start finds the container of its own earlier try") {
     auto started = aut.start(spec);
     REQUIRE(started);
     CHECK(started->adopted);
-    REQUIRE(aut.wait_exit(spec.allocation));
-    CHECK(aut.read_log(spec.allocation).out == "ran\n");
-    CHECK(aut.remove(spec.allocation));
+    REQUIRE(aut.wait_exit(spec.run()));
+    CHECK(aut.read_log(spec.run()).out == "ran\n");
+    CHECK(aut.remove(spec.run()));
   }
 }
 
@@ -583,10 +583,10 @@ TEST_CASE("a container that somebody else removes has exited") {
   REQUIRE(started);
   the_engine().ask("DELETE",
                    "/containers/" + started->container + "?force=true");
-  auto exit = aut.wait_exit(spec.allocation);
+  auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code != 0);
-  CHECK(aut.exits(spec.allocation) == 1);
+  CHECK(aut.exits(spec.run()) == 1);
 }
 
 TEST_CASE("a start on an engine that hangs is in doubt and then happens once") {
@@ -604,21 +604,21 @@ TEST_CASE("a start on an engine that hangs is in doubt and then happens once") {
   REQUIRE(!started);
   CHECK(started.error().kind == error_kind::engine_unreachable);
   CHECK(aut.wait_for<engine_back>([](auto&) { return true; }));
-  auto of_ours = [&](auto& x) { return x.allocation == spec.allocation; };
+  auto of_ours = [&](auto& x) { return x.run == spec.run(); };
   // Only the create was under way: the engine may have done it, or not.
   REQUIRE(aut.wait_for<container_not_started>(of_ours));
   REQUIRE(aut.start(spec));
-  auto exit = aut.wait_exit(spec.allocation);
+  auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code == 0);
-  CHECK(containers_of(spec.allocation) == 1);
-  CHECK(aut.read_log(spec.allocation).out == "ran\n");
-  CHECK(aut.exits(spec.allocation) == 1);
-  CHECK(aut.exits(other.allocation) == 0);
-  aut->kill(other.allocation, [](auto&&) {});
-  REQUIRE(aut.wait_exit(other.allocation));
-  CHECK(aut.remove(spec.allocation));
-  CHECK(aut.remove(other.allocation));
+  CHECK(containers_of(spec.run()) == 1);
+  CHECK(aut.read_log(spec.run()).out == "ran\n");
+  CHECK(aut.exits(spec.run()) == 1);
+  CHECK(aut.exits(other.run()) == 0);
+  aut->kill(other.run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(other.run()));
+  CHECK(aut.remove(spec.run()));
+  CHECK(aut.remove(other.run()));
 }
 
 TEST_CASE("an exit is found after the engine crashed and came back") {
@@ -630,15 +630,15 @@ TEST_CASE("an exit is found after the engine crashed and came back") {
   REQUIRE(aut.start(spec));
   the_engine().kill();
   CHECK(aut.wait_for<engine_lost>([](auto&) { return true; }));
-  CHECK(aut.exits(spec.allocation) == 0);
+  CHECK(aut.exits(spec.run()) == 0);
   // Longer than the container runs.
   std::this_thread::sleep_for(2s);
   the_engine().start();
   CHECK(aut.wait_for<engine_back>([](auto&) { return true; }));
-  auto exit = aut.wait_exit(spec.allocation);
+  auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code == 42);
   CHECK(exit->while_away);
-  CHECK(aut.exits(spec.allocation) == 1);
-  CHECK(aut.remove(spec.allocation));
+  CHECK(aut.exits(spec.run()) == 1);
+  CHECK(aut.remove(spec.run()));
 }

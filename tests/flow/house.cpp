@@ -263,6 +263,7 @@ job_spec batch_job(std::string name, std::chrono::milliseconds duration,
   result.name = std::move(name);
   result.driver = driver_kind::simulated;
   result.simulate = {duration, exit_code};
+  result.restart.attempts = 0;
   return result;
 }
 

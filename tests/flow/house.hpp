@@ -157,7 +157,7 @@ private:
 [[nodiscard]] job_spec
 batch_job(std::string name, std::chrono::milliseconds duration,
           int32_t exit_code = 0);
-/// A service that runs until it is stopped.
+/// A service that runs until it is stopped. Neither starts again where it ended.
 [[nodiscard]] job_spec service_job(std::string name);
 /// `x`, on no other machine than `machine`.
 [[nodiscard]] job_spec only_on(const std::string& machine, job_spec x);

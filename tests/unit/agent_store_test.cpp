@@ -44,7 +44,7 @@ TEST_CASE("what was accepted is there after a restart, until it is forgotten") {
     REQUIRE(store);
     for (uint64_t i : {11U, 9U, 10U})
       CHECK(store->accept(an_item(i)).has_value());
-    store->mark_started({10});
+    CHECK(store->keep({10}, {.attempt = 4, .begun = true}).has_value());
     store->forget({11});
     store->forget({99});
   }
@@ -54,8 +54,8 @@ TEST_CASE("what was accepted is there after a restart, until it is forgotten") {
   CHECK(damaged.empty());
   REQUIRE(entries.size() == 2);
   CHECK(entries[0].item.allocation.value == 9);
-  CHECK_FALSE(entries[0].started);
-  CHECK(entries[1].started);
+  CHECK(entries[0].progress == run_progress{.attempt = 2});
+  CHECK(entries[1].progress == run_progress{.attempt = 4, .begun = true});
   CHECK(entries[0].item.ports == an_item(9).ports);
   CHECK(entries[0].item.gpus == an_item(9).gpus);
   CHECK(*entries[0].item.spec == *an_item(9).spec);

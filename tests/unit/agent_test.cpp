@@ -34,7 +34,7 @@ TEST_CASE("a start that is heard twice starts once and is answered twice") {
   runtime::agent a;
   CHECK(a.take({item_of(1)}).start.size() == 1);
   CHECK(a.reports_to_send().empty());
-  a.note(a_report{item_of(1), task_state::running});
+  static_cast<void>(a.note(a_report{item_of(1), task_state::running}));
   auto again = a.take({item_of(1)});
   CHECK(again.start.empty());
   auto reports = a.reports_to_send();
@@ -44,7 +44,8 @@ TEST_CASE("a start that is heard twice starts once and is answered twice") {
 
 TEST_CASE("after a restart nothing is started that is known") {
   runtime::agent a;
-  a.adopt(item_of(1), a_report{item_of(1), task_state::running});
+  a.adopt(item_of(1), {.attempt = 1, .begun = true},
+          a_report{item_of(1), task_state::running});
   CHECK(a.size() == 1);
   CHECK(a.find({1}) != nullptr);
   CHECK(a.find({2}) == nullptr);
@@ -56,7 +57,8 @@ TEST_CASE("after a restart nothing is started that is known") {
 TEST_CASE("what runs is stopped, what does not is said to have stopped") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1), item_of(2)}));
-  a.note(a_report{item_of(2), task_state::failed}.exit_code(3));
+  static_cast<void>(
+    a.note(a_report{item_of(2), task_state::failed}.exit_code(3)));
   static_cast<void>(a.reports_to_send());
   auto steps = a.take({item_of(1, work_kind::stop), item_of(2, work_kind::stop),
                        item_of(3, work_kind::stop)});
@@ -75,17 +77,18 @@ TEST_CASE("what is forgotten is gone, also if it was never known") {
   static_cast<void>(a.take({item_of(1)}));
   auto steps
     = a.take({item_of(1, work_kind::forget), item_of(7, work_kind::forget)});
-  CHECK(steps.forget == std::vector<allocation_id>{{1}, {7}});
+  CHECK(steps.forget == std::vector<run_id>{{{1}, 1}, {{7}, 0}});
   CHECK(a.size() == 0);
-  a.note(a_report{item_of(1), task_state::succeeded});
+  static_cast<void>(a.note(a_report{item_of(1), task_state::succeeded}));
   CHECK(a.reports_to_send().empty());
 }
 
 TEST_CASE("nothing follows an end") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1)}));
-  a.note(a_report{item_of(1), task_state::succeeded}.exit_code(0));
-  a.note(a_report{item_of(1), task_state::running});
+  static_cast<void>(
+    a.note(a_report{item_of(1), task_state::succeeded}.exit_code(0)));
+  static_cast<void>(a.note(a_report{item_of(1), task_state::running}));
   CHECK(a.reports_to_send().size() == 1);
   REQUIRE(a.join().size() == 1);
   CHECK(a.join()[0].state == task_state::succeeded);
@@ -95,24 +98,135 @@ TEST_CASE("reports leave when they are acknowledged; a hello says the rest") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1), item_of(2), item_of(3)}));
   for (uint64_t i : {1U, 2U, 3U})
-    a.note(a_report{item_of(i), task_state::running});
+    static_cast<void>(a.note(a_report{item_of(i), task_state::running}));
   CHECK(allocations(a.reports_to_send()) == numbers{1, 2, 3});
   CHECK(a.reports_to_send().empty());
   a.acknowledge(2);
   // A new connection: all that is known, in order, and nothing twice.
   CHECK(allocations(a.join()) == numbers{1, 2, 3});
   CHECK(a.reports_to_send().empty());
-  a.note(a_report{item_of(2), task_state::failed});
+  static_cast<void>(a.note(a_report{item_of(2), task_state::failed}));
   auto reports = a.reports_to_send();
   REQUIRE(reports.size() == 1);
-  CHECK(reports[0].sequence == 1);
+  // A late acknowledgement of the connection before means none of these.
+  CHECK(reports[0].sequence == 4);
+}
+
+// -- restarts on the machine --------------------------------------------------
+
+namespace {
+
+task_report a_restart(uint64_t allocation, uint32_t attempt, timestamp at) {
+  auto item = item_of(allocation);
+  item.attempt = attempt;
+  task_report x
+    = a_report{item, task_state::failed}.why(reason::exit_code).exit_code(3);
+  x.at = at;
+  x.restarts = true;
+  return x;
+}
+
+task_report an_attempt(uint64_t allocation, uint32_t attempt, task_state x) {
+  auto item = item_of(allocation);
+  item.attempt = attempt;
+  return a_report{item, x};
+}
+
+/// An agent that runs allocation 1, whose job is restarted as often as need be.
+runtime::agent an_agent() {
+  auto item = item_of(1);
+  auto spec = a_job("job").service();
+  spec.spec().restart.attempts = 1'000'000;
+  item.spec = spec;
+  runtime::agent result;
+  static_cast<void>(result.take({item}));
+  static_cast<void>(result.note(an_attempt(1, 1, task_state::running)));
+  return result;
+}
+
+std::vector<uint32_t> attempts(const std::vector<task_report>& xs) {
+  std::vector<uint32_t> result;
+  for (auto& x : xs)
+    result.push_back(x.attempt);
+  return result;
+}
+
+using attempt_list = std::vector<uint32_t>;
+
+} // namespace
+
+TEST_CASE("a restart changes what is to be written down, and so does its run") {
+  auto a = an_agent();
+  auto progress = a.note(a_restart(1, 1, {5'000}));
+  REQUIRE(progress);
+  CHECK(progress->attempt == 2);
+  CHECK_FALSE(progress->begun);
+  CHECK(progress->restarts == std::vector<timestamp>{{5'000}});
+  REQUIRE(progress->ends.size() == 1);
+  CHECK(progress->ends[0].attempt == 1);
+  CHECK(a.live() == 1);
+  CHECK(a.run({1}) == run_id{{1}, 2});
+  CHECK_FALSE(a.note(an_attempt(1, 2, task_state::starting)));
+  progress = a.note(an_attempt(1, 2, task_state::running));
+  REQUIRE(progress);
+  CHECK(progress->begun);
+  // What is heard late of a run before changes nothing.
+  CHECK_FALSE(a.note(an_attempt(1, 1, task_state::running)));
+  CHECK(a.join().back().attempt == 2);
+}
+
+TEST_CASE("ends that were followed by a restart are told until acknowledged") {
+  auto a = an_agent();
+  static_cast<void>(a.reports_to_send());
+  a.acknowledge(1);
+  static_cast<void>(a.note(a_restart(1, 1, {5'000})));
+  static_cast<void>(a.note(a_restart(1, 2, {6'000})));
+  static_cast<void>(a.note(an_attempt(1, 3, task_state::running)));
+  CHECK(attempts(a.reports_to_send()) == attempt_list{1, 2, 3});
+  a.acknowledge(2);
+  // The connection breaks: a hello tells the other one, and it is told again.
+  CHECK(attempts(a.join()) == attempt_list{2, 3});
+  auto again = a.reports_to_send();
+  CHECK(attempts(again) == attempt_list{2});
+  CHECK(attempts(a.join()) == attempt_list{2, 3});
+  again = a.reports_to_send();
+  a.acknowledge(again.back().sequence);
+  CHECK(attempts(a.join()) == attempt_list{3});
+  CHECK(a.progress({1}).ends.empty());
+}
+
+TEST_CASE("between two runs an agent knows the one to come") {
+  auto a = an_agent();
+  static_cast<void>(a.note(a_restart(1, 1, {5'000})));
+  auto known = a.join();
+  CHECK(attempts(known) == attempt_list{1, 2});
+  CHECK(known[1].state == task_state::starting);
+  CHECK_FALSE(known[1].restarts);
+}
+
+TEST_CASE("ends beyond the limit are dropped, the oldest first") {
+  auto a = an_agent();
+  for (uint32_t i = 1; i <= 100; ++i)
+    static_cast<void>(a.note(a_restart(1, i, {1'000 * i})));
+  auto known = a.join();
+  CHECK(known.size() == runtime::agent::ends_max + 1);
+  CHECK(known.front().attempt == 100 - runtime::agent::ends_max + 1);
+  CHECK(known.back().attempt == 101);
+}
+
+TEST_CASE("what waits to be started again is stopped like what runs") {
+  auto a = an_agent();
+  static_cast<void>(a.note(a_restart(1, 1, {5'000})));
+  CHECK(a.take({item_of(1, work_kind::stop)}).stop.size() == 1);
+  static_cast<void>(a.note(an_attempt(1, 2, task_state::stopped)));
+  CHECK(a.live() == 0);
 }
 
 TEST_CASE("so many reports are under way and no more") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1)}));
   for (auto i = 0; i < 3'000; ++i)
-    a.note(a_report{item_of(1), task_state::running});
+    static_cast<void>(a.note(a_report{item_of(1), task_state::running}));
   size_t sent = 0;
   for (auto some = a.reports_to_send(); !some.empty();
        some = a.reports_to_send()) {

@@ -128,10 +128,10 @@ TEST_CASE("limits beyond all measure do not wrap around") {
   CHECK(host.at("NanoCpus").as_int64() > 0);
 }
 
-TEST_CASE("filters name the cluster, the node, and the allocation") {
-  CHECK(json::parse(list_filters(who, allocation_id{42}))
+TEST_CASE("filters name the cluster, the node, and the run") {
+  CHECK(json::parse(list_filters(who, run_id{{42}, 3}))
         == json::parse(R"({"label":["troupe.cluster=c0ffee11-2233",
-             "troupe.node=node-1","troupe.allocation=42"]})"));
+             "troupe.node=node-1","troupe.allocation=42","troupe.attempt=3"]})"));
   CHECK(json::parse(event_filters(who)).at("event")
         == json::parse(R"(["die","destroy"])"));
 }
@@ -302,16 +302,16 @@ TEST_CASE("the lower version of the API is spoken") {
   CHECK(!read_version("-1.4"));
 }
 
-TEST_CASE("events name the allocation and the time") {
+TEST_CASE("events name the run and the time") {
   auto found = read_event(R"({"Type":"container","Action":"die",
-    "Actor":{"ID":"x","Attributes":{"exitCode":"7","troupe.allocation":"42"}},
-    "time":1,"timeNano":1000000001})");
+    "Actor":{"ID":"x","Attributes":{"exitCode":"7","troupe.allocation":"42",
+    "troupe.attempt":"3"}},"time":1,"timeNano":1000000001})");
   REQUIRE(found);
   CHECK(found->action == "die");
-  CHECK(found->allocation == allocation_id{42});
+  CHECK(found->run == run_id{{42}, 3});
   CHECK(found->time_nanoseconds == 1'000'000'001);
   CHECK(!read_event("{"));
-  CHECK(!read_event(R"({"Action":"die"})")->allocation);
+  CHECK(!read_event(R"({"Action":"die"})")->run);
 }
 
 TEST_CASE("a pull tells how far it is and why it failed") {

@@ -183,7 +183,7 @@ TEST_CASE(
   CHECK(started.error().kind == error_kind::engine_unreachable);
   auto event = aut.wait_for<container_started>();
   REQUIRE(event);
-  CHECK(event->allocation == allocation_id{7});
+  CHECK(event->run.allocation == allocation_id{7});
   CHECK(engine.count("POST /containers/abc/start") == 1);
 }
 

@@ -145,8 +145,8 @@ TEST_CASE("a task without a directory has one of its own") {
   auto scratch = scratch_directory{};
   auto agent = test_agent{scratch.path};
   REQUIRE(agent.run(shell(1, "touch here; pwd")).code == 0);
-  CHECK(agent.out(1) == agent->dir(1).file("work") + "\n");
-  CHECK(fs::exists(agent->dir(1).file("work/here")));
+  CHECK(agent.out(1) == agent->dir(run_of(1)).file("work") + "\n");
+  CHECK(fs::exists(agent->dir(run_of(1)).file("work/here")));
 }
 
 TEST_CASE("both streams are kept apart") {
@@ -154,7 +154,7 @@ TEST_CASE("both streams are kept apart") {
   auto agent = test_agent{scratch.path};
   REQUIRE(agent.run(shell(1, "echo said; echo complained >&2")).code == 0);
   CHECK(agent.out(1) == "said\n");
-  CHECK(read_log(agent->dir(1), log_stream::err, {}, 100) == "complained\n");
+  CHECK(read_log(agent->dir(run_of(1)), log_stream::err, {}, 100) == "complained\n");
 }
 
 TEST_CASE("a flood fills its share of the disk and no more") {
@@ -164,12 +164,12 @@ TEST_CASE("a flood fills its share of the disk and no more") {
   spec.logs = {.bytes_per_file = 100'000, .files_per_stream = 3};
   REQUIRE(agent.run(spec).code == 0);
   auto bytes = uintmax_t{0};
-  for (auto& entry : fs::directory_iterator{agent->dir(1).path()})
+  for (auto& entry : fs::directory_iterator{agent->dir(run_of(1)).path()})
     if (entry.path().filename().string().starts_with("stdout"))
       bytes += entry.file_size();
   CHECK(bytes > 200'000);
   CHECK(bytes <= 300'000);
-  CHECK(read_log(agent->dir(1), log_stream::out, {.tail_lines = 1}, 100)
+  CHECK(read_log(agent->dir(run_of(1)), log_stream::out, {.tail_lines = 1}, 100)
         == "the end\n");
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("a stop is heard") {
   auto agent = test_agent{scratch.path};
   REQUIRE(agent->start(command(1, {"sleep", "1000"})));
   REQUIRE(agent.started(1) != 0);
-  agent->stop(1);
+  agent->stop(run_of(1));
   auto exit = agent.ended(1);
   CHECK(exit.ending == run_ending::signaled);
   CHECK(exit.code == SIGTERM);
@@ -188,7 +188,7 @@ TEST_CASE("a stop before the start is not forgotten") {
   auto scratch = scratch_directory{};
   auto agent = test_agent{scratch.path};
   REQUIRE(agent->start(command(1, {"sleep", "1000"})));
-  agent->stop(1);
+  agent->stop(run_of(1));
   CHECK(agent.ended(1).code == SIGTERM);
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("a task may choose its stop signal and end in its own way") {
   spec.stop_grace = deadline;
   REQUIRE(agent->start(spec));
   REQUIRE(eventually([&] { return agent.out(1) == "up\n"; }));
-  agent->stop(1);
+  agent->stop(run_of(1));
   auto exit = agent.ended(1);
   CHECK(exit.ending == run_ending::exited);
   CHECK(exit.code == 3);
@@ -215,7 +215,7 @@ TEST_CASE("what does not hear a stop is killed after its grace") {
   spec.stop_grace = 100ms;
   REQUIRE(agent->start(spec));
   REQUIRE(eventually([&] { return agent.out(1) == "up\n"; }));
-  agent->stop(1);
+  agent->stop(run_of(1));
   auto exit = agent.ended(1);
   CHECK(exit.ending == run_ending::signaled);
   CHECK(exit.code == SIGKILL);
@@ -228,8 +228,8 @@ TEST_CASE("a kill does not wait for the grace") {
   spec.stop_grace = 1h;
   REQUIRE(agent->start(spec));
   REQUIRE(eventually([&] { return agent.out(1) == "up\n"; }));
-  agent->stop(1);
-  agent->kill(1);
+  agent->stop(run_of(1));
+  agent->kill(run_of(1));
   CHECK(agent.ended(1).code == SIGKILL);
 }
 
@@ -244,7 +244,7 @@ TEST_CASE("asking twice runs once") {
   // After its end, asking tells the ending again.
   REQUIRE(agent->start(spec));
   REQUIRE(eventually([&] { return agent.exits_told(1) == 2; }));
-  agent->forget(1);
+  agent->forget(run_of(1));
   CHECK(!agent->start(spec));
   CHECK(lines_in(notes) == 1);
 }
@@ -259,7 +259,7 @@ TEST_CASE("two runners of one run run its command once") {
   REQUIRE(forked);
   auto channel = forked->connect();
   REQUIRE(channel);
-  auto dir = agent->dir(1);
+  auto dir = agent->dir(run_of(1));
   fs::create_directories(dir.path());
   auto spec = shell(1, "echo ran >> " + notes + "; exit 5");
   REQUIRE(dir.write_spec(spec));
@@ -297,14 +297,14 @@ TEST_CASE("a task outlives the agent and its exit code is found") {
   REQUIRE(found[2].exit);
   CHECK(found[2].exit->code == 4);
   // What was adopted obeys like what was started.
-  agent->stop(2);
+  agent->stop(run_of(2));
   CHECK(agent.ended(2).code == SIGTERM);
   std::ofstream{gate} << "go\n" << std::flush;
   CHECK(agent.ended(1).code == 9);
   // Until it is acknowledged, an ending is told to every agent.
   CHECK(agent->adopt().size() == 3);
-  agent->forget(1);
-  agent->forget(2);
+  agent->forget(run_of(1));
+  agent->forget(run_of(2));
   CHECK(agent->adopt().size() == 1);
 }
 
@@ -312,7 +312,7 @@ TEST_CASE("a run that was asked for but never began is withdrawn for ever") {
   auto scratch = scratch_directory{};
   auto notes = scratch.path + "/notes";
   auto agent = test_agent{scratch.path};
-  auto dir = agent->dir(1);
+  auto dir = agent->dir(run_of(1));
   fs::create_directories(dir.path());
   REQUIRE(dir.write_spec(shell(1, "echo ran >> " + notes)));
   auto found = agent->adopt();
@@ -332,7 +332,7 @@ TEST_CASE("a run whose runner was killed is lost and leaves nobody behind") {
     shell(1, "sleep 1000 & echo $! > " + child + "; echo up; wait")));
   auto pid = agent.started(1);
   REQUIRE(has_line(child));
-  auto state = agent->dir(1).state();
+  auto state = agent->dir(run_of(1)).state();
   REQUIRE(state);
   CHECK(state->child.pid == pid);
   REQUIRE(::kill(state->runner.pid, SIGKILL) == 0);
@@ -391,7 +391,7 @@ TEST_CASE("another user runs it, without new privileges") {
   auto exit = agent.run(spec);
   CHECK_MESSAGE(exit.code == 0, exit.message);
   CHECK(agent.out(1) == "65534\n65534\n65534\nNoNewPrivs:\t1\n");
-  spec.allocation = 2;
+  spec.allocation = {2};
   spec.user = "12345:54321";
   CHECK(agent.run(spec).code == 0);
   CHECK(agent.out(2) == "12345\n54321\n54321\nNoNewPrivs:\t1\n");
@@ -407,7 +407,7 @@ TEST_CASE("another user's task dies with its runner too") {
   REQUIRE(agent->start(spec));
   auto pid = agent.started(1);
   REQUIRE(pid != 0);
-  REQUIRE(::kill(agent->dir(1).state()->runner.pid, SIGKILL) == 0);
+  REQUIRE(::kill(agent->dir(run_of(1)).state()->runner.pid, SIGKILL) == 0);
   CHECK(agent.ended(1).ending == run_ending::lost);
   CHECK(eventually([&] { return !is_alive(pid); }));
 }
@@ -428,22 +428,22 @@ TEST_CASE("too much memory is told, where the kernel limits it") {
   CHECK(exit.memory_bytes_peak > (int64_t{16} << 20));
   CHECK(exit.memory_bytes_peak <= (int64_t{32} << 20));
   CHECK(control_groups::detect()
-          .doors(agent->dir(1).spec()->control_group)
+          .doors(agent->dir(run_of(1)).spec()->control_group)
           .empty());
 }
 
 TEST_CASE("usage counts the whole tree") {
   auto scratch = scratch_directory{};
   auto agent = test_agent{scratch.path};
-  CHECK(!agent->usage(1));
+  CHECK(!agent->usage(run_of(1)));
   REQUIRE(agent->start(shell(1, "sh -c 'while :; do :; done'; true")));
   CHECK(eventually([&] {
-    auto usage = agent->usage(1);
+    auto usage = agent->usage(run_of(1));
     return usage && usage->cpu_seconds > 0.1 && usage->memory_bytes > 100'000;
   }));
-  agent->kill(1);
+  agent->kill(run_of(1));
   CHECK(agent.ended(1).cpu_seconds > 0.1);
-  CHECK(!agent->usage(1));
+  CHECK(!agent->usage(run_of(1)));
 }
 
 TEST_CASE("forgotten runs are kept for a while and then removed") {
@@ -451,17 +451,17 @@ TEST_CASE("forgotten runs are kept for a while and then removed") {
   auto agent = test_agent{scratch.path, 2};
   for (auto i = uint64_t{1}; i <= 4; ++i) {
     agent.run(command(i, {"true"}));
-    agent->forget(i);
+    agent->forget(run_of(i));
     // Times are compared in milliseconds.
     auto now = wall_now();
     REQUIRE(eventually([&] { return wall_now() > now; }));
   }
-  CHECK(eventually([&] { return !fs::exists(agent->dir(2).path()); }));
-  CHECK(!fs::exists(agent->dir(1).path()));
-  CHECK(fs::exists(agent->dir(3).path()));
-  CHECK(fs::exists(agent->dir(4).path()));
+  CHECK(eventually([&] { return !fs::exists(agent->dir(run_of(2)).path()); }));
+  CHECK(!fs::exists(agent->dir(run_of(1)).path()));
+  CHECK(fs::exists(agent->dir(run_of(3)).path()));
+  CHECK(fs::exists(agent->dir(run_of(4)).path()));
   // The environment may have held secrets.
-  CHECK(!fs::exists(agent->dir(4).file("run.json")));
+  CHECK(!fs::exists(agent->dir(run_of(4)).file("run.json")));
 }
 
 TEST_CASE("without the spawner nothing starts but all is still watched") {
@@ -474,6 +474,6 @@ TEST_CASE("without the spawner nothing starts but all is still watched") {
   // Told at once, or by the ending.
   if (agent->start(command(2, {"true"})))
     CHECK(agent.ended(2).ending == run_ending::start_failed);
-  agent->stop(1);
+  agent->stop(run_of(1));
   CHECK(agent.ended(1).code == SIGTERM);
 }

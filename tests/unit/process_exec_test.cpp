@@ -10,7 +10,7 @@ exec_result exec(test_agent& agent, std::vector<std::string> argv,
                  std::chrono::milliseconds timeout = deadline) {
   auto answer = std::promise<exec_result>{};
   auto coming = answer.get_future();
-  REQUIRE(agent->exec(1, std::move(argv), timeout,
+  REQUIRE(agent->exec(run_of(1), std::move(argv), timeout,
                       [&](const exec_result& x) { answer.set_value(x); }));
   REQUIRE(coming.wait_for(deadline) == std::future_status::ready);
   return coming.get();
@@ -62,12 +62,12 @@ TEST_CASE("a command beside a task ends at its time, or with the task") {
   CHECK(late.timed_out);
   auto answer = std::promise<exec_result>{};
   auto coming = answer.get_future();
-  REQUIRE(agent->exec(1, {"sleep", "1000"}, 1h,
+  REQUIRE(agent->exec(run_of(1), {"sleep", "1000"}, 1h,
                       [&](const exec_result& x) { answer.set_value(x); }));
-  agent->stop(1);
+  agent->stop(run_of(1));
   agent.ended(1);
   REQUIRE(coming.wait_for(deadline) == std::future_status::ready);
   auto orphan = coming.get();
   CHECK((orphan.exit_code == 128 + 9 || !orphan.error.empty()));
-  CHECK(!agent->exec(1, {"true"}, 1s, [](const exec_result&) {}));
+  CHECK(!agent->exec(run_of(1), {"true"}, 1s, [](const exec_result&) {}));
 }

@@ -56,6 +56,11 @@ inline bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+/// The first run of an allocation.
+inline run_id run_of(uint64_t allocation) {
+  return {{allocation}, 1};
+}
+
 /// An agent: a spawner, an engine, and a note of what the engine told. The
 /// spawner is forked while the test may have other threads; that is harmless
 /// here, as none of them holds a lock that the spawner needs.
@@ -67,15 +72,15 @@ public:
     spawner_ = std::make_unique<spawner>(std::move(*forked));
     auto opened = engine::open({.data_dir = std::move(data_dir),
                                 .on_started =
-                                  [this](uint64_t id, pid_t pid, wall_time) {
+                                  [this](const run_id& id, pid_t pid, wall_time) {
                                     auto lock = std::lock_guard{mutex_};
-                                    started_.emplace(id, pid);
+                                    started_.emplace(id.allocation.value, pid);
                                     changed_.notify_all();
                                   },
                                 .on_exit =
-                                  [this](uint64_t id, const run_exit& exit) {
+                                  [this](const run_id& id, const run_exit& exit) {
                                     auto lock = std::lock_guard{mutex_};
-                                    exits_.emplace(id, exit);
+                                    exits_.emplace(id.allocation.value, exit);
                                     changed_.notify_all();
                                   },
                                 .ended_runs_kept_max = kept_max},
@@ -91,7 +96,7 @@ public:
   ~test_agent() {
     auto lock = std::unique_lock{mutex_};
     for (auto& [id, pid] : started_)
-      engine_->kill(id);
+      engine_->kill(run_of(id));
     changed_.wait_for(lock, deadline, [&] {
       return std::all_of(started_.begin(), started_.end(),
                          [&](auto& x) { return exits_.contains(x.first); });
@@ -126,13 +131,13 @@ public:
 
   /// Runs a command to its end.
   run_exit run(run_spec spec) {
-    auto id = spec.allocation;
+    auto id = spec.allocation.value;
     REQUIRE(engine_->start(std::move(spec)));
     return ended(id);
   }
 
   std::string out(uint64_t id) {
-    return read_log(engine_->dir(id), log_stream::out, {}, 1 << 20);
+    return read_log(engine_->dir(run_of(id)), log_stream::out, {}, 1 << 20);
   }
 
 private:
@@ -147,7 +152,7 @@ private:
 
 inline run_spec command(uint64_t id, std::vector<std::string> argv) {
   auto spec = run_spec{};
-  spec.allocation = id;
+  spec.allocation = {id};
   spec.task = "test.0";
   spec.argv = std::move(argv);
   spec.env = {{"PATH", "/usr/bin:/bin"}};

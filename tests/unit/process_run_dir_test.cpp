@@ -8,7 +8,7 @@ using namespace troupe::runtime::process;
 
 TEST_CASE("what is to run survives being written and read") {
   auto x = run_spec{};
-  x.allocation = ~uint64_t{0};
+  x.allocation = {~uint64_t{0}};
   x.task = "web.0";
   x.attempt = 3;
   x.argv = {"sh", "-c", "echo \"\xff\""};
@@ -94,11 +94,11 @@ TEST_CASE("a process with another birth is a stranger") {
 TEST_CASE("ended runs go when they are old or too many") {
   auto t0 = wall_time{};
   auto aut = ended_runs{2, 1h};
-  aut.add(1, t0);
-  aut.add(2, t0 + 1min);
+  aut.add({{1}, 1}, t0);
+  aut.add({{2}, 1}, t0 + 1min);
   CHECK(aut.take_expired(t0 + 1min).empty());
-  aut.add(3, t0 + 2min);
-  CHECK(aut.take_expired(t0 + 2min) == std::vector<uint64_t>{1});
-  CHECK(aut.take_expired(t0 + 1h + 1min) == std::vector<uint64_t>{2});
+  aut.add({{3}, 1}, t0 + 2min);
+  CHECK(aut.take_expired(t0 + 2min) == std::vector<troupe::run_id>{{{1}, 1}});
+  CHECK(aut.take_expired(t0 + 1h + 1min) == std::vector<troupe::run_id>{{{2}, 1}});
   CHECK(aut.size() == 1);
 }

@@ -209,14 +209,35 @@ std::string show(const start_run& x) {
   return "start_run(" + text(x.item) + ')';
 }
 std::string show(const stop_run& x) {
-  return "stop_run(" + number(x.allocation.value) + ')';
+  return "stop_run(" + to_string(x.run) + ')';
+}
+std::string show(const end_task& x) {
+  return "end_task(" + json::name_of(x.why) + ')';
+}
+std::string show(const health_changed& x) {
+  return "health_changed(" + to_string(x.run) + ' ' + json::name_of(x.health)
+         + ": " + x.message + ')';
+}
+std::string show(const check_answer& x) {
+  return "check_answer(" + number(x.number) + ' ' + json::name_of(x.result)
+         + ')';
+}
+std::string show(const locate_port& x) {
+  return "locate_port(" + to_string(x.run) + " port " + number(x.port) + ')';
+}
+std::string show(const located_port& x) {
+  return x.error.empty() ? "located_port(" + x.host + ':' + number(x.port) + ')'
+                         : "located_port(" + x.error + ')';
+}
+std::string show(const restart_kept& x) {
+  return "restart_kept(" + number(x.attempt) + ')';
 }
 std::string show(const forget_run& x) {
-  return "forget_run(" + number(x.allocation.value) + ')';
+  return "forget_run(" + to_string(x.run) + ')';
 }
 std::string show(const run_event& x) {
-  return "run_event(" + number(x.allocation.value) + ' '
-         + json::name_of(x.phase) + code_of(x.exit_code) + ')';
+  return "run_event(" + to_string(x.run) + ' ' + json::name_of(x.phase)
+         + code_of(x.exit_code) + ')';
 }
 std::string show(const adopt_runs&) {
   return "adopt_runs";
@@ -306,10 +327,11 @@ std::optional<std::string> text_of(const caf::type_erased_tuple& x) {
     serve_policy, event_batch, append_events, appended, load_cluster,
     loaded_cluster, read_events, await_version, node_hello, node_welcome,
     work_batch, work_taken, report_batch, reports_taken, poll_work,
-    post_reports, start_run, stop_run, forget_run, run_event, adopt_runs,
-    adopted_runs, task_report, list_inventory, inventory, attach_session,
-    tell_session_end, end_all_tasks, all_tasks_ended, nodes_actor, caf::error,
-    caf::exit_msg, caf::down_msg, atom::dial>(x);
+    post_reports, start_run, end_task, restart_kept, health_changed,
+    check_answer, locate_port, located_port, stop_run, forget_run, run_event,
+    adopt_runs, adopted_runs, task_report, list_inventory, inventory,
+    attach_session, tell_session_end, end_all_tasks, all_tasks_ended,
+    nodes_actor, caf::error, caf::exit_msg, caf::down_msg, atom::dial>(x);
 }
 
 } // namespace troupe::test

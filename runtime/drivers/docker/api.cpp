@@ -226,12 +226,16 @@ std::string create_body(const owner& who, const container_spec& spec,
   return json::serialize(body);
 }
 
-std::string
-list_filters(const owner& who, std::optional<allocation_id> allocation) {
+std::string list_filters(const owner& who, std::optional<run_id> run) {
   auto labels = label_filter(who);
-  if (allocation)
-    labels.push_back(json::string{std::string{allocation_label} + '='
-                                  + std::to_string(allocation->value)});
+  auto demand = [&](const char* label, uint64_t number) {
+    labels.push_back(
+      json::string{std::string{label} + '=' + std::to_string(number)});
+  };
+  if (run) {
+    demand(allocation_label, run->allocation.value);
+    demand(attempt_label, run->attempt);
+  }
   return json::serialize(json::object{{"label", std::move(labels)}});
 }
 
@@ -240,6 +244,21 @@ std::string event_filters(const owner& who) {
                                       {"event", json::array{"die", "destroy"}},
                                       {"label", label_filter(who)}});
 }
+
+namespace {
+
+/// The first address there is: one that has none is the machine's own network.
+std::string address_in(const json::value& network) {
+  auto* networks = member(network, "Networks");
+  if (networks == nullptr || !networks->is_object())
+    return {};
+  for (auto& [name, x] : networks->get_object())
+    if (auto result = text_at(x, "IPAddress"); !result.empty())
+      return result;
+  return {};
+}
+
+} // namespace
 
 expected<container_view, std::string>
 read_inspect(const owner& who, std::string_view text) {
@@ -259,6 +278,8 @@ read_inspect(const owner& who, std::string_view text) {
   result->state = state_of(text_at(*state, "Status"));
   if (result->state == container_state::exited)
     result->exit = read_exit(*state);
+  if (auto* network = member(*root, "NetworkSettings"))
+    result->address = address_in(*network);
   return *result;
 }
 
@@ -288,9 +309,12 @@ std::optional<container_event> read_event(std::string_view text) {
   result.action = text_at(*root, "Action");
   result.time_nanoseconds = integer_at(*root, "timeNano").value_or(0);
   auto* actor = member(*root, "Actor");
-  if (auto* labels = actor ? member(*actor, "Attributes") : nullptr)
-    if (auto id = read_number<uint64_t>(text_at(*labels, allocation_label)))
-      result.allocation = allocation_id{*id};
+  if (auto* labels = actor ? member(*actor, "Attributes") : nullptr) {
+    auto id = read_number<uint64_t>(text_at(*labels, allocation_label));
+    auto attempt = read_number<uint32_t>(text_at(*labels, attempt_label));
+    if (id && attempt)
+      result.run = {{*id}, *attempt};
+  }
   return result;
 }
 

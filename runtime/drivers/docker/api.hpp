@@ -30,7 +30,7 @@ enum class error_kind : uint8_t {
   engine_unreachable,
   /// The engine failed, or answered nonsense: may be tried again.
   engine_error,
-  /// No container of ours runs for that allocation.
+  /// No container of ours is of that run.
   not_running,
   /// A command inside the container took too long.
   timed_out,
@@ -81,6 +81,8 @@ struct container_spec {
   std::string stop_signal = "SIGTERM";
   milliseconds stop_grace{10'000};
   std::vector<std::string> gpu_device_ids{};
+
+  [[nodiscard]] run_id run() const { return {allocation, attempt}; }
 };
 
 /// What every container of a door gets.
@@ -107,8 +109,8 @@ struct owner {
   std::string node;
 };
 
-/// Returns the name of a task's container. It holds the allocation, which is
-/// never used again: whoever has that name is an earlier try of ours.
+/// Returns the name of a task's container. It holds the run, which is never used
+/// again: whoever has that name is an earlier try of ours.
 [[nodiscard]] std::string
 container_name(const owner& who, const container_spec& spec);
 
@@ -118,9 +120,9 @@ create_body(const owner& who, const container_spec& spec,
             const container_defaults& defaults);
 
 /// Returns the value of `filters` for the containers of `who`, all or those of
-/// `allocation`.
+/// `run`.
 [[nodiscard]] std::string
-list_filters(const owner& who, std::optional<allocation_id> allocation = {});
+list_filters(const owner& who, std::optional<run_id> run = {});
 
 /// The same for the events that may mean an exit.
 [[nodiscard]] std::string event_filters(const owner& who);
@@ -156,6 +158,11 @@ struct container_view {
   container_state state = container_state::created;
   /// Holds if `state` is exited.
   exit_status exit{};
+  /// Where it is reached from this machine. Empty: it shares the machine's
+  /// network, or has none.
+  std::string address{};
+
+  [[nodiscard]] run_id run() const { return {allocation, attempt}; }
   bool operator==(const container_view&) const = default;
 };
 
@@ -171,7 +178,7 @@ read_list(const owner& who, std::string_view json);
 
 struct container_event {
   std::string action;
-  std::optional<allocation_id> allocation{};
+  std::optional<run_id> run{};
   int64_t time_nanoseconds = 0;
 };
 

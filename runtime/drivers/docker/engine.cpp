@@ -28,32 +28,30 @@ void engine::start(container_spec spec, reply<start_answer> done) {
   });
 }
 
-void engine::stop(allocation_id allocation, std::string signal,
-                  milliseconds grace, reply<void> done) {
+void engine::stop(const run_id& run, std::string signal, milliseconds grace,
+                  reply<void> done) {
   core_->post(
-    [core = core_.get(), allocation, signal = std::move(signal), grace,
-     done = std::move(done)] { core->stop(allocation, signal, grace, done); });
+    [core = core_.get(), run, signal = std::move(signal), grace,
+     done = std::move(done)] { core->stop(run, signal, grace, done); });
 }
 
-void engine::kill(allocation_id allocation, reply<void> done) {
-  stop(allocation, "SIGKILL", milliseconds{0}, std::move(done));
+void engine::kill(const run_id& run, reply<void> done) {
+  stop(run, "SIGKILL", milliseconds{0}, std::move(done));
 }
 
-void engine::remove(allocation_id allocation, reply<void> done) {
-  core_->post(
-    [core = core_.get(), allocation, done = std::move(done)]() mutable {
-      core->remove(allocation, std::move(done));
-    });
+void engine::remove(const run_id& run, reply<void> done) {
+  core_->post([core = core_.get(), run, done = std::move(done)]() mutable {
+    core->remove(run, std::move(done));
+  });
 }
 
-uint64_t engine::logs(allocation_id allocation, log_query query,
+uint64_t engine::logs(const run_id& run, log_query query,
                       log_frames::piece on_piece, reply<void> on_end) {
   auto stream = ++core_->last_stream;
-  core_->post([core = core_.get(), stream, allocation, query,
+  core_->post([core = core_.get(), stream, run, query,
                on_piece = std::move(on_piece),
                on_end = std::move(on_end)]() mutable {
-    core->logs(stream, allocation, query, std::move(on_piece),
-               std::move(on_end));
+    core->logs(stream, run, query, std::move(on_piece), std::move(on_end));
   });
   return stream;
 }
@@ -62,19 +60,24 @@ void engine::cancel(uint64_t stream) {
   core_->post([core = core_.get(), stream] { core->cancel(stream); });
 }
 
-void engine::exec(allocation_id allocation, std::vector<std::string> command,
+void engine::exec(const run_id& run, std::vector<std::string> command,
                   milliseconds timeout, reply<exec_answer> done) {
-  core_->post([core = core_.get(), allocation, command = std::move(command),
-               timeout, done = std::move(done)]() mutable {
-    core->exec(allocation, command, timeout, std::move(done));
+  core_->post([core = core_.get(), run, command = std::move(command), timeout,
+               done = std::move(done)]() mutable {
+    core->exec(run, command, timeout, std::move(done));
   });
 }
 
-void engine::stats(allocation_id allocation, reply<usage> done) {
-  core_->post(
-    [core = core_.get(), allocation, done = std::move(done)]() mutable {
-      core->stats(allocation, std::move(done));
-    });
+void engine::stats(const run_id& run, reply<usage> done) {
+  core_->post([core = core_.get(), run, done = std::move(done)]() mutable {
+    core->stats(run, std::move(done));
+  });
+}
+
+void engine::inspect(const run_id& run, reply<container_view> done) {
+  core_->post([core = core_.get(), run, done = std::move(done)]() mutable {
+    core->inspect(run, std::move(done));
+  });
 }
 
 } // namespace troupe::runtime::docker

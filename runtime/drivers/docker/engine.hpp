@@ -16,25 +16,25 @@ namespace troupe::runtime::docker {
 
 /// Says that the image of a task is being pulled, at most once a second.
 struct image_pulling {
-  allocation_id allocation;
+  run_id run;
   /// Such as `pulling nginx:alpine 45 %`.
   std::string text;
 };
 
 /// Says that a container whose start was answered `engine_unreachable` runs.
 struct container_started {
-  allocation_id allocation;
+  run_id run;
 };
 
 /// Says that a container whose start was answered `engine_unreachable` does not
 /// run and never has: it may be started again, or removed.
 struct container_not_started {
-  allocation_id allocation;
+  run_id run;
 };
 
-/// Says how a container ended. Once per allocation.
+/// Says how a container ended. Once per run.
 struct container_exited {
-  allocation_id allocation;
+  run_id run;
   exit_status exit;
 };
 
@@ -74,7 +74,7 @@ struct engine_options {
 
 struct start_answer {
   std::string container;
-  /// It was there already, from an earlier try of the same allocation.
+  /// It was there already, from an earlier try of the same run.
   bool adopted = false;
 };
 
@@ -106,8 +106,8 @@ struct exec_answer {
 ///               |          +-----> doubtful <------+           |
 ///               +-> failed             +-----------------------+
 ///
-/// A container is known by its allocation, which runs at most once: starting an
-/// allocation again, also from a new door after a crash, finds the container that
+/// A container is known by its run, which runs at most once: starting an
+/// run again, also from a new door after a crash, finds the container that
 /// is there and never runs it a second time. `doubtful` is a start that the engine
 /// left unanswered (`engine_unreachable`): as soon as it answers again, exactly
 /// one of `container_started`, `container_not_started` and `container_exited`
@@ -142,27 +142,30 @@ public:
   /// Sends `signal`, and SIGKILL if it still runs after `grace`. Answered when
   /// the signal is delivered. A start that is not done yet is given up: it is
   /// answered `cancelled`.
-  void stop(allocation_id allocation, std::string signal, milliseconds grace,
+  void stop(const run_id& run, std::string signal, milliseconds grace,
             reply<void> done);
 
-  void kill(allocation_id allocation, reply<void> done);
+  void kill(const run_id& run, reply<void> done);
 
-  /// Deletes a container that does not run, and forgets its allocation. Deleting
+  /// Deletes a container that does not run, and forgets its run. Deleting
   /// what is gone is a success. Errors: `engine_error` if it runs.
-  void remove(allocation_id allocation, reply<void> done);
+  void remove(const run_id& run, reply<void> done);
 
   /// Sends the output of a container, also of one that has exited. Returns an id
   /// for `cancel`. `on_end` is called once, also after `cancel`.
-  uint64_t logs(allocation_id allocation, log_query query,
-                log_frames::piece on_piece, reply<void> on_end);
+  uint64_t logs(const run_id& run, log_query query, log_frames::piece on_piece,
+                reply<void> on_end);
   void cancel(uint64_t stream);
 
   /// Runs `command` in a container. After `timeout` it is answered `timed_out`;
   /// the engine has no way to end the command itself.
-  void exec(allocation_id allocation, std::vector<std::string> command,
+  void exec(const run_id& run, std::vector<std::string> command,
             milliseconds timeout, reply<exec_answer> done);
 
-  void stats(allocation_id allocation, reply<usage> done);
+  void stats(const run_id& run, reply<usage> done);
+
+  /// Asks the engine what it knows of a container that runs.
+  void inspect(const run_id& run, reply<container_view> done);
 
 private:
   class core;

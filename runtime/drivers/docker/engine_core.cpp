@@ -199,8 +199,8 @@ void engine::core::tell(engine_event event) {
     options_.on_event(std::move(event));
 }
 
-engine::core::entry_ptr engine::core::find(allocation_id allocation) const {
-  auto at = entries_.find(allocation);
+engine::core::entry_ptr engine::core::find(const run_id& run) const {
+  auto at = entries_.find(run);
   return at == entries_.end() ? nullptr : at->second;
 }
 
@@ -208,7 +208,7 @@ void engine::core::forget(const entry_ptr& x) {
   x->forgotten = true;
   if (x->wait != 0)
     client_.cancel(std::exchange(x->wait, 0));
-  if (auto at = entries_.find(x->spec.allocation);
+  if (auto at = entries_.find(x->spec.run());
       at != entries_.end() && at->second == x)
     entries_.erase(at);
 }

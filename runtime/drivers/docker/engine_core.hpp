@@ -58,15 +58,16 @@ public:
   void probe(reply<engine_version> done);
   void start(container_spec spec, reply<start_answer> done);
   void adopt(reply<std::vector<container_view>> done);
-  void stop(allocation_id allocation, const std::string& signal,
-            milliseconds grace, const reply<void>& done);
-  void remove(allocation_id allocation, reply<void> done);
-  void logs(uint64_t stream, allocation_id allocation, const log_query& query,
+  void stop(const run_id& run, const std::string& signal, milliseconds grace,
+            const reply<void>& done);
+  void remove(const run_id& run, reply<void> done);
+  void logs(uint64_t stream, const run_id& run, const log_query& query,
             log_frames::piece on_piece, reply<void> on_end);
   void cancel(uint64_t stream);
-  void exec(allocation_id allocation, const std::vector<std::string>& command,
+  void exec(const run_id& run, const std::vector<std::string>& command,
             milliseconds timeout, reply<exec_answer> done);
-  void stats(allocation_id allocation, reply<usage> done);
+  void stats(const run_id& run, reply<usage> done);
+  void inspect(const run_id& run, reply<container_view> done);
 
   std::atomic<uint64_t> last_stream{0};
 
@@ -135,7 +136,7 @@ private:
   void note_failed(const engine_answer& answer);
   void note_health(bool alive, const engine_answer& answer);
   void tell(engine_event event);
-  entry_ptr find(allocation_id allocation) const;
+  entry_ptr find(const run_id& run) const;
   void forget(const entry_ptr& x);
 
   struct exec_call;
@@ -184,7 +185,7 @@ private:
 
   void signal(const entry_ptr& x, const std::string& name, reply<void> done);
   void remove_container(const std::string& id, reply<void> done);
-  void remove_unknown(allocation_id allocation, reply<void> done);
+  void remove_unknown(const run_id& run, reply<void> done);
   void exec_run(const exec_ptr& x);
   void exec_ask(const exec_ptr& x);
 
@@ -198,7 +199,7 @@ private:
   bool checking_health_ = false;
   /// When a failed call last caused a check.
   std::chrono::steady_clock::time_point checked_{};
-  std::map<allocation_id, entry_ptr> entries_;
+  std::map<run_id, entry_ptr> entries_;
   std::deque<entry_ptr> starts_waiting_;
   size_t starts_running_ = 0;
   std::map<std::string, pull> pulls_;

@@ -15,7 +15,7 @@ using http::client_failure;
 using std::chrono::steady_clock;
 
 void engine::core::start(container_spec spec, reply<start_answer> done) {
-  auto x = find(spec.allocation);
+  auto x = find(spec.run());
   if (x && (x->now == phase::running || x->now == phase::exited))
     return done(start_answer{x->id, true});
   if (x && x->now != phase::doubtful && x->now != phase::created) {
@@ -29,7 +29,7 @@ void engine::core::start(container_spec spec, reply<start_answer> done) {
                 + " containers are waiting to start on this engine"}));
   if (!x) {
     x = std::make_shared<entry>();
-    entries_.emplace(spec.allocation, x);
+    entries_.emplace(spec.run(), x);
   }
   x->name = container_name(options_.who, spec);
   x->spec = std::move(spec);
@@ -114,9 +114,8 @@ void engine::core::pull_told(const std::string& image, std::string_view bytes) {
     return;
   told = now;
   for (auto& x : waiting)
-    tell(image_pulling{x->spec.allocation, "pulling " + image + ' '
-                                             + std::to_string(*percent)
-                                             + " %"});
+    tell(image_pulling{x->spec.run(), "pulling " + image + ' '
+                                        + std::to_string(*percent) + " %"});
 }
 
 void engine::core::pull_done(const std::string& image,
@@ -163,8 +162,8 @@ void engine::core::taken_over(const entry_ptr& x, bool settled,
   auto found = read_inspect(options_.who, answer.body);
   if (answer.status != 200)
     found = make_unexpected(error_text(answer.body));
-  else if (found && found->allocation != x->spec.allocation)
-    found = make_unexpected(std::string{"it is of another allocation"});
+  else if (found && found->run() != x->spec.run())
+    found = make_unexpected(std::string{"it is of another run"});
   if (!found)
     return fail(x,
                 {error_kind::engine_error, "the container name " + x->name

@@ -15,10 +15,9 @@ constexpr size_t exec_output_max = size_t{1} << 20;
 constexpr milliseconds exec_ask_again_after{50};
 constexpr milliseconds exec_timeout_max = std::chrono::hours{24};
 
-failure not_running(allocation_id allocation) {
-  return {error_kind::not_running, "no container of allocation "
-                                     + std::to_string(allocation.value)
-                                     + " runs here"};
+failure not_running(const run_id& run) {
+  return {error_kind::not_running,
+          "no container of run " + to_string(run) + " runs here"};
 }
 
 } // namespace
@@ -38,11 +37,11 @@ void engine::core::signal(const entry_ptr& x, const std::string& name,
        });
 }
 
-void engine::core::stop(allocation_id allocation, const std::string& name,
+void engine::core::stop(const run_id& run, const std::string& name,
                         milliseconds grace, const reply<void>& done) {
-  auto x = find(allocation);
+  auto x = find(run);
   if (!x)
-    return done(make_unexpected(not_running(allocation)));
+    return done(make_unexpected(not_running(run)));
   auto given_up = failure{error_kind::cancelled, "stopped before it started"};
   switch (x->now) {
   case phase::queued:
@@ -55,9 +54,8 @@ void engine::core::stop(allocation_id allocation, const std::string& name,
     return done({});
   case phase::creating:
   case phase::starting:
-    x->after_start.push_back([this, allocation, name, grace, done] {
-      stop(allocation, name, grace, done);
-    });
+    x->after_start.push_back(
+      [this, run, name, grace, done] { stop(run, name, grace, done); });
     return;
   case phase::doubtful:
     return done(make_unexpected(
@@ -65,7 +63,7 @@ void engine::core::stop(allocation_id allocation, const std::string& name,
               "it is not known yet whether the container runs"}));
   case phase::created:
   case phase::exited:
-    return done(make_unexpected(not_running(allocation)));
+    return done(make_unexpected(not_running(run)));
   case phase::running:
     break;
   }
@@ -99,18 +97,17 @@ void engine::core::remove_container(const std::string& id, reply<void> done) {
        });
 }
 
-void engine::core::remove(allocation_id allocation, reply<void> done) {
-  auto x = find(allocation);
+void engine::core::remove(const run_id& run, reply<void> done) {
+  auto x = find(run);
   if (!x)
-    return remove_unknown(allocation, std::move(done));
+    return remove_unknown(run, std::move(done));
   if (x->now != phase::exited && x->now != phase::created
       && x->now != phase::doubtful)
     return done(make_unexpected(
-      failure{error_kind::engine_error, "the container of allocation "
-                                          + std::to_string(allocation.value)
-                                          + " has not exited"}));
+      failure{error_kind::engine_error,
+              "the container of run " + to_string(run) + " has not exited"}));
   if (x->now == phase::doubtful)
-    return remove_unknown(allocation, std::move(done));
+    return remove_unknown(run, std::move(done));
   remove_container(x->id, [this, x, done = std::move(done)](auto result) {
     if (result)
       forget(x);
@@ -120,42 +117,41 @@ void engine::core::remove(allocation_id allocation, reply<void> done) {
 
 // It may have a container all the same, from a start that the engine left
 // unanswered. Found by its labels, never by its name alone.
-void engine::core::remove_unknown(allocation_id allocation, reply<void> done) {
+void engine::core::remove_unknown(const run_id& run, reply<void> done) {
   auto path = "/containers/json?all=true&filters="
-              + http::url_encode(list_filters(options_.who, allocation));
+              + http::url_encode(list_filters(options_.who, run));
   call("GET", path, {}, options_.call_timeout, call_mode::plain,
-       [this, allocation, done = std::move(done)](const engine_answer& answer) {
+       [this, run, done = std::move(done)](const engine_answer& answer) {
          auto found = read_list(options_.who, answer.body);
          if (!answer.answered() || answer.status != 200 || !found) {
            note_failed(answer);
            return done(
              make_unexpected(unexpected("looking for a container", answer)));
          }
-         auto x = find(allocation);
+         auto x = find(run);
          if (x && x->now == phase::doubtful)
            forget(x);
          std::erase_if(*found, [&](const container_view& view) {
-           return view.allocation != allocation;
+           return view.run() != run;
          });
          if (found->empty())
            return done({});
          if (found->front().state == container_state::running)
            return done(make_unexpected(failure{
-             error_kind::engine_error, "the container of allocation "
-                                         + std::to_string(allocation.value)
-                                         + " has not exited"}));
+             error_kind::engine_error,
+             "the container of run " + to_string(run) + " has not exited"}));
          remove_container(found->front().id, done);
        });
 }
 
 // -- logs -----------------------------------------------------------------------
 
-void engine::core::logs(uint64_t stream, allocation_id allocation,
+void engine::core::logs(uint64_t stream, const run_id& run,
                         const log_query& query, log_frames::piece on_piece,
                         reply<void> on_end) {
-  auto x = find(allocation);
+  auto x = find(run);
   if (!x || x->id.empty())
-    return on_end(make_unexpected(not_running(allocation)));
+    return on_end(make_unexpected(not_running(run)));
   auto path = "/containers/" + x->id + "/logs?stdout=" + (query.out ? "1" : "0")
               + "&stderr=" + (query.err ? "1" : "0")
               + "&follow=" + (query.follow ? "1" : "0") + "&tail="
@@ -231,12 +227,12 @@ struct engine::core::exec_call {
   }
 };
 
-void engine::core::exec(allocation_id allocation,
+void engine::core::exec(const run_id& run,
                         const std::vector<std::string>& command,
                         milliseconds timeout, reply<exec_answer> done) {
-  auto container = find(allocation);
+  auto container = find(run);
   if (!container || container->now != phase::running)
-    return done(make_unexpected(not_running(allocation)));
+    return done(make_unexpected(not_running(run)));
   auto x = std::make_shared<exec_call>();
   x->deadline = steady_clock::now() + std::min(timeout, exec_timeout_max);
   x->done = std::move(done);
@@ -299,21 +295,40 @@ void engine::core::exec_ask(const exec_ptr& x) {
        });
 }
 
-void engine::core::stats(allocation_id allocation, reply<usage> done) {
-  auto x = find(allocation);
+void engine::core::stats(const run_id& run, reply<usage> done) {
+  auto x = find(run);
   if (!x || x->now != phase::running)
-    return done(make_unexpected(not_running(allocation)));
+    return done(make_unexpected(not_running(run)));
   call("GET", "/containers/" + x->id + "/stats?stream=false&one-shot=true", {},
        options_.call_timeout, call_mode::plain,
-       [this, allocation, done = std::move(done)](const engine_answer& answer) {
+       [this, run, done = std::move(done)](const engine_answer& answer) {
          if (!answer.answered() || answer.status != 200) {
            note_failed(answer);
            return done(make_unexpected(unexpected("reading usage", answer)));
          }
          auto found = read_stats(answer.body);
          if (!found)
-           return done(make_unexpected(not_running(allocation)));
+           return done(make_unexpected(not_running(run)));
          done(*found);
+       });
+}
+
+void engine::core::inspect(const run_id& run, reply<container_view> done) {
+  auto x = find(run);
+  if (!x || x->now != phase::running)
+    return done(make_unexpected(not_running(run)));
+  call("GET", "/containers/" + x->id + "/json", {}, options_.call_timeout,
+       call_mode::plain,
+       [this, done = std::move(done)](const engine_answer& answer) {
+         if (!answer.answered() || answer.status != 200) {
+           note_failed(answer);
+           return done(make_unexpected(unexpected("inspecting", answer)));
+         }
+         auto found = docker::read_inspect(options_.who, answer.body);
+         if (!found)
+           return done(
+             make_unexpected(failure{error_kind::engine_error, found.error()}));
+         done(std::move(*found));
        });
 }
 

@@ -105,7 +105,7 @@ void engine::core::report_exit(const entry_ptr& x, exit_status exit) {
   exit.while_away = x->cut;
   if (exit.code == 126 || exit.code == 127)
     return explain_exit(x, std::move(exit));
-  tell(container_exited{x->spec.allocation, std::move(exit)});
+  tell(container_exited{x->spec.run(), std::move(exit)});
 }
 
 // With a first process of its own, the engine does not learn that the command is
@@ -120,7 +120,7 @@ void engine::core::explain_exit(const entry_ptr& x, exit_status exit) {
            exit.bad_command = true;
            exit.error = std::move(*why);
          }
-         tell(container_exited{x->spec.allocation, std::move(exit)});
+         tell(container_exited{x->spec.run(), std::move(exit)});
        });
 }
 
@@ -161,7 +161,7 @@ void engine::core::read_events(std::string_view bytes) {
     if (!event)
       continue;
     events_since_ = std::max(events_since_, event->time_nanoseconds);
-    if (auto x = event->allocation ? find(*event->allocation) : nullptr)
+    if (auto x = event->run ? find(*event->run) : nullptr)
       check_exit(x);
   }
 }
@@ -171,7 +171,7 @@ void engine::core::read_events(std::string_view bytes) {
 // Runs at every sign of life and costs nothing when all is as it should be.
 void engine::core::reconcile() {
   auto all = entries_;
-  for (auto& [allocation, x] : all) {
+  for (auto& [run, x] : all) {
     if (x->now == phase::doubtful)
       resolve_doubt(x);
     if (x->now == phase::running && x->wait == 0)
@@ -202,20 +202,20 @@ void engine::core::doubt_resolved(const entry_ptr& x,
                                   const engine_answer& answer) {
   if (!answer.answered() || answer.status >= 500)
     return note_failed(answer);
-  auto allocation = x->spec.allocation;
+  auto run = x->spec.run();
   auto found = read_inspect(options_.who, answer.body);
-  if (answer.status == 404 || !found || found->allocation != allocation) {
+  if (answer.status == 404 || !found || found->run() != run) {
     forget(x);
-    return tell(container_not_started{allocation});
+    return tell(container_not_started{run});
   }
   x->id = found->id;
   switch (found->state) {
   case container_state::created:
     x->now = phase::created;
-    return tell(container_not_started{allocation});
+    return tell(container_not_started{run});
   case container_state::running:
     x->now = phase::running;
-    tell(container_started{allocation});
+    tell(container_started{run});
     if (x->wait == 0)
       watch(x);
     return;
@@ -254,7 +254,7 @@ void engine::core::adopt_rest(
   reply<std::vector<container_view>> done) {
   for (; next < found->size(); ++next) {
     auto& view = (*found)[next];
-    auto known = find(view.allocation);
+    auto known = find(view.run());
     if (known && known->now == phase::running) {
       // Its exit, if there is one, comes as an event.
       view.state = container_state::running;
@@ -283,7 +283,7 @@ void engine::core::adopt_rest(
            return adopt_rest(found, next, std::move(done));
          }
          all[next] = std::move(*view);
-         if (!find(all[next].allocation))
+         if (!find(all[next].run()))
            enter(all[next], phase::exited);
          adopt_rest(found, next + 1, std::move(done));
        });
@@ -298,7 +298,7 @@ engine::core::enter(const container_view& found, phase now) {
   x->name = container_name(options_.who, x->spec);
   x->id = found.id;
   x->now = now;
-  entries_.emplace(found.allocation, x);
+  entries_.emplace(found.run(), x);
   return x;
 }
 

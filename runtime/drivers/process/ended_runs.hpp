@@ -16,17 +16,17 @@ class ended_runs {
 public:
   ended_runs(size_t kept_max, std::chrono::milliseconds kept_for);
 
-  void add(uint64_t allocation, wall_time acknowledged_at);
+  void add(const run_id& run, wall_time acknowledged_at);
 
   /// Takes out the runs whose files are to be removed now, oldest first.
-  [[nodiscard]] std::vector<uint64_t> take_expired(wall_time now);
+  [[nodiscard]] std::vector<run_id> take_expired(wall_time now);
 
   [[nodiscard]] size_t size() const { return runs_.size(); }
 
 private:
   size_t kept_max_;
   std::chrono::milliseconds kept_for_;
-  std::multimap<wall_time, uint64_t> runs_;
+  std::multimap<wall_time, run_id> runs_;
 };
 
 } // namespace troupe::runtime::process

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +24,8 @@
 
 #include "messages/contract.hpp"
 
-#include "runtime/drivers/process/descriptor_passing.hpp"
+#include "runtime/drivers/process/engine_events.hpp"
+#include "runtime/drivers/process/run_dirs.hpp"
 #include "runtime/drivers/process/runner.hpp"
 
 namespace troupe::runtime::process {
@@ -39,19 +39,7 @@ namespace {
 constexpr auto starts_waiting_max = size_t{65'536};
 // Each may hold `exec_output_bytes_max` in memory, twice for a moment.
 constexpr auto execs_max = size_t{32};
-constexpr auto look_again_ms = 20;
-constexpr auto housekeeping_ms = 60'000;
 constexpr auto usage_age_max = 500ms;
-
-// What epoll hands back. Tokens begin at 1, so these two are free.
-constexpr auto wake_event = uint64_t{0};
-constexpr auto channel_event = uint64_t{1};
-uint64_t end_event(uint64_t token) {
-  return token * 2;
-}
-uint64_t pipe_event(uint64_t token) {
-  return token * 2 + 1;
-}
 
 // Several nodes on one machine may have the same allocation numbers.
 std::string prefix_of(const std::string& data_dir) {
@@ -90,63 +78,6 @@ wall_time modified_at(const std::string& path) {
   return wall_time{std::chrono::seconds{status.st_mtim.tv_sec}};
 }
 
-constexpr auto removed_suffix = std::string_view{".removed"};
-
-// Without its claim, a run would look like one that never began. So it goes as
-// a whole, under a name that is no run's; the rest can wait for the next agent.
-void remove_run(const std::string& path) {
-  auto away = path + std::string{removed_suffix};
-  auto error = std::error_code{};
-  if (std::rename(path.c_str(), away.c_str()) == 0)
-    fs::remove_all(away, error);
-}
-
-void remove_leftovers(const std::string& runs) {
-  auto error = std::error_code{};
-  for (auto i = fs::directory_iterator{runs, error};
-       !error && i != fs::directory_iterator{}; i.increment(error)) {
-    auto ignored = std::error_code{};
-    if (i->path().native().ends_with(removed_suffix))
-      fs::remove_all(i->path(), ignored);
-  }
-}
-
-/// The numbers among the names in a directory.
-std::vector<uint64_t> numbers_in(const std::string& path) {
-  auto result = std::vector<uint64_t>{};
-  auto error = std::error_code{};
-  for (auto i = fs::directory_iterator{path, error};
-       !error && i != fs::directory_iterator{}; i.increment(error)) {
-    auto name = i->path().filename().string();
-    auto number = uint64_t{};
-    auto* end = name.data() + name.size();
-    auto [rest, wrong] = std::from_chars(name.data(), end, number);
-    if (wrong == std::errc{} && rest == end && std::to_string(number) == name)
-      result.push_back(number);
-  }
-  std::sort(result.begin(), result.end());
-  return result;
-}
-
-void drain_events(int fd) {
-  auto count = uint64_t{};
-  [[maybe_unused]] auto n = ::read(fd, &count, sizeof(count));
-}
-
-/// Adds what there is to read. Returns whether more may come.
-bool read_more(const unique_fd& pipe, std::string& into, size_t bytes_max) {
-  char buffer[16 * 1024];
-  for (;;) {
-    auto n = ::read(pipe.get(), buffer, sizeof(buffer));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return n < 0 && errno == EAGAIN;
-    auto room = bytes_max - std::min(bytes_max, into.size());
-    into.append(buffer, std::min(room, static_cast<size_t>(n)));
-  }
-}
-
 } // namespace
 
 // -- life ---------------------------------------------------------------------
@@ -155,7 +86,7 @@ expected<std::unique_ptr<engine>, std::string>
 engine::open(engine_options options, spawner& spawner) {
   TROUPE_ASSERT(options.data_dir.starts_with('/'));
   auto error = std::error_code{};
-  auto runs = options.data_dir + "/runs";
+  auto runs = runs_path(options.data_dir);
   fs::create_directories(runs, error);
   // Others may pass through, to the working directories of their tasks, but
   // see nothing.
@@ -195,8 +126,8 @@ bool engine::limits_enforced() const {
   return groups_.limits_cpu() && groups_.limits_memory();
 }
 
-run_dir engine::dir(uint64_t allocation) const {
-  return run_dir{options_.data_dir + "/runs/" + std::to_string(allocation)};
+run_dir engine::dir(const run_id& id) const {
+  return run_dir{runs_path(options_.data_dir) + '/' + to_string(id)};
 }
 
 // -- what the agent asks for --------------------------------------------------
@@ -204,17 +135,17 @@ run_dir engine::dir(uint64_t allocation) const {
 expected<void, std::string> engine::start(run_spec spec) {
   if (auto valid = validate(spec); !valid)
     return valid;
-  auto allocation = spec.allocation;
+  auto id = spec.run();
   auto which = token{};
   {
     auto lock = std::lock_guard{mutex_};
-    if (runs_.contains(allocation))
+    if (runs_.contains(id))
       return {};
     if (!channel_)
       return make_unexpected(std::string{"the spawner is gone"});
     if (requests_.size() >= starts_waiting_max)
       return make_unexpected(std::string{"too many starts are waiting"});
-    which = add(live{.allocation = allocation});
+    which = add(live{.run = id});
   }
   auto prepared = prepare(spec);
   auto lock = std::lock_guard{mutex_};
@@ -227,17 +158,16 @@ expected<void, std::string> engine::start(run_spec spec) {
   if (found == live_.end())
     return {};
   found->second.control_group = spec.control_group;
-  if (dir(allocation).has_claim())
+  if (dir(id).has_claim())
     unsettled_.insert(which);
   else
-    requests_.push_back(
-      spawn_request(spawn_kind::run, which, dir(allocation).path()));
+    requests_.push_back(spawn_request(spawn_kind::run, which, dir(id).path()));
   wake();
   return {};
 }
 
 expected<void, std::string> engine::prepare(run_spec& spec) {
-  auto where = dir(spec.allocation);
+  auto where = dir(spec.run());
   if (::mkdir(where.path().c_str(), 0711) != 0 && errno != EEXIST)
     return make_unexpected("cannot make " + where.path() + ": "
                            + std::strerror(errno));
@@ -246,21 +176,21 @@ expected<void, std::string> engine::prepare(run_spec& spec) {
   if (where.has_claim())
     return {};
   if (spec.cpu_millicores_limit > 0 || spec.memory_bytes_limit > 0)
-    spec.control_group = group_prefix_ + std::to_string(spec.allocation);
+    spec.control_group = group_prefix_ + to_string(spec.run());
   return where.write_spec(spec);
 }
 
-void engine::stop(uint64_t allocation) {
-  signal(allocation, runner_stop_signal);
+void engine::stop(const run_id& id) {
+  signal(id, runner_stop_signal);
 }
 
-void engine::kill(uint64_t allocation) {
-  signal(allocation, runner_kill_signal);
+void engine::kill(const run_id& id) {
+  signal(id, runner_kill_signal);
 }
 
-void engine::signal(uint64_t allocation, int number) {
+void engine::signal(const run_id& id, int number) {
   auto lock = std::lock_guard{mutex_};
-  auto found = runs_.find(allocation);
+  auto found = runs_.find(id);
   if (found == runs_.end())
     return;
   auto& run = live_.at(found->second);
@@ -273,12 +203,12 @@ void engine::signal(uint64_t allocation, int number) {
 
 std::vector<found_run> engine::adopt() {
   auto result = std::vector<found_run>{};
-  for (auto allocation : numbers_in(options_.data_dir + "/runs")) {
-    auto where = dir(allocation);
+  for (auto& id : runs_in(runs_path(options_.data_dir))) {
+    auto where = dir(id);
     if (where.is_acknowledged()) {
       auto lock = std::lock_guard{mutex_};
-      ended_.add(allocation, modified_at(where.file("acknowledged")));
-    } else if (auto found = adopt_one(allocation)) {
+      ended_.add(id, modified_at(where.file("acknowledged")));
+    } else if (auto found = adopt_one(id)) {
       result.push_back(std::move(*found));
     }
   }
@@ -286,10 +216,10 @@ std::vector<found_run> engine::adopt() {
   return result;
 }
 
-std::optional<found_run> engine::adopt_one(uint64_t allocation) {
-  auto where = dir(allocation);
+std::optional<found_run> engine::adopt_one(const run_id& id) {
+  auto where = dir(id);
   auto lock = std::lock_guard{mutex_};
-  if (runs_.contains(allocation))
+  if (runs_.contains(id))
     return std::nullopt;
   auto finding = find_run(where, groups_);
   if (std::holds_alternative<unclaimed_run>(finding))
@@ -298,15 +228,15 @@ std::optional<found_run> engine::adopt_one(uint64_t allocation) {
                          run_ending::withdrawn);
   auto result = found_run{};
   result.spec = where.spec().value_or(run_spec{});
-  result.spec.allocation = allocation;
+  result.spec.allocation = id.allocation;
+  result.spec.attempt = id.attempt;
   if (auto* exit = std::get_if<run_exit>(&finding)) {
     result.pid = exit->pid;
     result.started_at = exit->started_at;
     result.exit = std::move(*exit);
     return result;
   }
-  auto which = add(
-    live{.allocation = allocation, .control_group = result.spec.control_group});
+  auto which = add(live{.run = id, .control_group = result.spec.control_group});
   auto& run = live_.at(which);
   if (auto* running = std::get_if<running_run>(&finding)) {
     run.runner_pid = running->runner_pid;
@@ -323,8 +253,8 @@ std::optional<found_run> engine::adopt_one(uint64_t allocation) {
   return result;
 }
 
-void engine::forget(uint64_t allocation) {
-  auto where = dir(allocation);
+void engine::forget(const run_id& id) {
+  auto where = dir(id);
   if (!where.has_exit() || where.is_acknowledged())
     return;
   // If the disk is full, the ending is told again by the next agent, and
@@ -334,13 +264,13 @@ void engine::forget(uint64_t allocation) {
   // The environment may hold secrets; nobody needs it any more.
   ::unlink(where.file("run.json").c_str());
   auto lock = std::lock_guard{mutex_};
-  ended_.add(allocation, wall_now());
+  ended_.add(id, wall_now());
   wake();
 }
 
-std::optional<run_usage> engine::usage(uint64_t allocation) {
+std::optional<run_usage> engine::usage(const run_id& id) {
   auto lock = std::lock_guard{mutex_};
-  auto found = runs_.find(allocation);
+  auto found = runs_.find(id);
   if (found == runs_.end() || live_.at(found->second).runner_pid == 0)
     return std::nullopt;
   auto now = std::chrono::steady_clock::now();
@@ -367,291 +297,26 @@ std::optional<run_usage> engine::usage(uint64_t allocation) {
 }
 
 expected<void, std::string>
-engine::exec(uint64_t allocation, std::vector<std::string> argv,
+engine::exec(const run_id& id, std::vector<std::string> argv,
              std::chrono::milliseconds timeout, exec_callback callback) {
   if (argv.empty() || std::any_of(argv.begin(), argv.end(), has_nul))
     return make_unexpected(std::string{"there is no proper command"});
   auto lock = std::lock_guard{mutex_};
-  auto found = runs_.find(allocation);
+  auto found = runs_.find(id);
   if (found == runs_.end() || !live_.at(found->second).told_start)
     return make_unexpected(std::string{"the task does not run"});
   if (!channel_)
     return make_unexpected(std::string{"the spawner is gone"});
   if (execs_ >= execs_max)
     return make_unexpected(std::string{"too many commands run beside tasks"});
-  auto text
-    = to_json(exec_request{dir(allocation).path(), std::move(argv), timeout});
+  auto text = to_json(exec_request{dir(id).path(), std::move(argv), timeout});
   auto request = spawn_request(spawn_kind::exec, next_token_, text);
   if (request.size() > spawn_request_bytes_max)
     return make_unexpected(std::string{"the command is too long"});
-  add(live{.allocation = allocation, .on_result = std::move(callback)});
+  add(live{.run = id, .on_result = std::move(callback)});
   requests_.push_back(std::move(request));
   wake();
   return {};
-}
-
-// -- the thread ---------------------------------------------------------------
-
-void engine::loop() {
-  epoll_event events[64];
-  while (!ending_) {
-    auto timeout = housekeeping_ms;
-    {
-      auto lock = std::lock_guard{mutex_};
-      if (!unsettled_.empty())
-        timeout = look_again_ms;
-    }
-    auto n = ::epoll_wait(epoll_.get(), events, std::size(events), timeout);
-    auto calls = callbacks{};
-    {
-      auto lock = std::lock_guard{mutex_};
-      for (auto i = 0; i < n; ++i) {
-        auto event = events[i].data.u64;
-        if (event == wake_event)
-          drain_events(wake_.get());
-        else if (event == channel_event)
-          receive_answers(calls);
-        else if (event % 2 == 1)
-          handle_pipe(event / 2, calls);
-        else
-          handle_end(event / 2, calls);
-      }
-      look_again(calls);
-      send_requests();
-    }
-    for (auto& call : calls)
-      call();
-    remove_expired();
-  }
-}
-
-void engine::receive_answers(callbacks& calls) {
-  for (;;) {
-    if (!channel_)
-      return;
-    auto answer = spawn_answer{};
-    auto message
-      = receive_message(channel_.get(), &answer, sizeof(answer), MSG_DONTWAIT);
-    if (message.size < 0 && errno == EAGAIN)
-      return;
-    if (message.size <= 0)
-      return handle_spawner_gone(calls);
-    handle(answer, message.descriptors, calls);
-  }
-}
-
-void engine::handle(const spawn_answer& answer, std::vector<unique_fd>& fds,
-                    callbacks& calls) {
-  auto found = live_.find(answer.token);
-  if (found == live_.end())
-    return;
-  auto& run = found->second;
-  if (answer.error != 0 || fds.size() < 2) {
-    // Without its descriptors it can still be found by its directory, if it has
-    // begun.
-    auto reason = answer.error != 0 ? std::strerror(answer.error)
-                                    : "no descriptor left for it";
-    auto why = std::string{"cannot make a process: "} + reason;
-    if (run.on_result) {
-      run.said = to_bytes(exec_result{.error = why});
-      return handle_end(answer.token, calls);
-    }
-    return settle(answer.token, revoke_run(dir(run.allocation), groups_, why),
-                  calls);
-  }
-  run.runner_pid = answer.pid;
-  run.pidfd = std::move(fds[0]);
-  run.pipe = std::move(fds[1]);
-  ::fcntl(run.pipe.get(), F_SETFL, O_NONBLOCK);
-  watch(run.pipe.get(), pipe_event(answer.token), EPOLLIN);
-  // Of a command beside a task, the end of the pipe is the end.
-  if (!run.on_result)
-    watch(run.pidfd.get(), end_event(answer.token), EPOLLIN);
-  if (run.wanted_signal != 0)
-    send_signal(run.pidfd, run.wanted_signal);
-}
-
-// Nothing can be started any more, but what runs is still watched.
-void engine::handle_spawner_gone(callbacks& calls) {
-  channel_.reset();
-  requests_.clear();
-  auto waiting = std::vector<token>{};
-  for (auto& [which, run] : live_)
-    if (!run.pidfd && !unsettled_.contains(which))
-      waiting.push_back(which);
-  for (auto which : waiting) {
-    auto& run = live_.at(which);
-    if (run.on_result) {
-      run.said = to_bytes(exec_result{.error = "the spawner is gone"});
-      handle_end(which, calls);
-    } else {
-      settle(which,
-             revoke_run(dir(run.allocation), groups_, "the spawner is gone"),
-             calls);
-    }
-  }
-}
-
-void engine::handle_pipe(token which, callbacks& calls) {
-  auto found = live_.find(which);
-  if (found == live_.end() || !found->second.pipe)
-    return;
-  auto& run = found->second;
-  constexpr auto line_bytes = size_t{4096};
-  auto more
-    = read_more(run.pipe, run.said,
-                line_bytes + (run.on_result ? exec_output_bytes_max : 0));
-  if (!run.on_result && run.said.find('\n') != std::string::npos) {
-    auto pid = 0;
-    auto at = 0ll;
-    if (std::sscanf(run.said.c_str(), "%d %lld", &pid, &at) == 2)
-      tell_start(run, pid, wall_time{std::chrono::milliseconds{at}}, calls);
-  }
-  if (more)
-    return;
-  run.pipe.reset();
-  if (run.on_result)
-    handle_end(which, calls);
-}
-
-void engine::handle_end(token which, callbacks& calls) {
-  auto found = live_.find(which);
-  if (found == live_.end())
-    return;
-  auto& run = found->second;
-  if (run.on_result) {
-    calls.push_back(
-      [callback = std::move(run.on_result),
-       result = exec_result_from_bytes(run.said)] { callback(result); });
-    --execs_;
-    return erase(which);
-  }
-  // Its start is told before its end.
-  if (run.pipe)
-    handle_pipe(which, calls);
-  run.pidfd.reset();
-  run.pipe.reset();
-  settle(which,
-         find_or_revoke(run.allocation,
-                        "its runner could not write to its directory"),
-         calls);
-}
-
-run_finding engine::find_or_revoke(uint64_t allocation, std::string why) {
-  auto finding = find_run(dir(allocation), groups_);
-  if (std::holds_alternative<unclaimed_run>(finding))
-    return revoke_run(dir(allocation), groups_, std::move(why));
-  return finding;
-}
-
-/// Goes on with a run from what was found of it.
-void engine::settle(token which, run_finding finding, callbacks& calls) {
-  auto& run = live_.at(which);
-  if (auto* exit = std::get_if<run_exit>(&finding)) {
-    if (exit->pid != 0)
-      tell_start(run, exit->pid, exit->started_at, calls);
-    calls.push_back([this, allocation = run.allocation, exit = *exit] {
-      if (options_.on_exit)
-        options_.on_exit(allocation, exit);
-    });
-    return erase(which);
-  }
-  if (auto* running = std::get_if<running_run>(&finding)) {
-    if (!run.pidfd) {
-      run.runner_pid = running->runner_pid;
-      run.pidfd = std::move(running->runner);
-      watch(run.pidfd.get(), end_event(which), EPOLLIN);
-      if (run.wanted_signal != 0)
-        send_signal(run.pidfd, run.wanted_signal);
-    }
-    if (running->state)
-      tell_start(run, running->state->child.pid, running->state->started_at,
-                 calls);
-    if (run.told_start)
-      unsettled_.erase(which);
-    else
-      unsettled_.insert(which);
-    return;
-  }
-  unsettled_.insert(which);
-}
-
-void engine::tell_start(live& run, pid_t pid, wall_time at, callbacks& calls) {
-  if (std::exchange(run.told_start, true))
-    return;
-  calls.push_back([this, allocation = run.allocation, pid, at] {
-    if (options_.on_started)
-      options_.on_started(allocation, pid, at);
-  });
-}
-
-void engine::send_requests() {
-  while (channel_ && !requests_.empty()) {
-    auto& request = requests_.front();
-    auto n = send_message(channel_.get(), request.data(), request.size(), {},
-                          MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN)
-      break;
-    // Any other error means that the spawner is gone, and is read there too.
-    if (n < 0)
-      return;
-    requests_.pop_front();
-  }
-  if (channel_)
-    watch(channel_.get(), channel_event,
-          requests_.empty() ? uint32_t{EPOLLIN} : EPOLLIN | EPOLLOUT);
-}
-
-void engine::look_again(callbacks& calls) {
-  auto unsettled = std::vector<token>(unsettled_.begin(), unsettled_.end());
-  for (auto which : unsettled)
-    settle(which,
-           find_or_revoke(live_.at(which).allocation, "its files are gone"),
-           calls);
-}
-
-void engine::remove_expired() {
-  auto expired = std::vector<uint64_t>{};
-  {
-    auto lock = std::lock_guard{mutex_};
-    expired = ended_.take_expired(wall_now());
-  }
-  for (auto allocation : expired)
-    remove_run(dir(allocation).path());
-}
-
-// -- small parts --------------------------------------------------------------
-
-void engine::watch(int fd, uint64_t event, uint32_t what) {
-  auto x = epoll_event{};
-  x.events = what;
-  x.data.u64 = event;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &x) != 0 && errno == EEXIST)
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &x);
-}
-
-void engine::wake() {
-  auto one = uint64_t{1};
-  (void)!::write(wake_.get(), &one, sizeof(one));
-}
-
-engine::token engine::add(live run) {
-  auto which = next_token_++;
-  if (run.on_result)
-    ++execs_;
-  else
-    runs_.emplace(run.allocation, which);
-  live_.emplace(which, std::move(run));
-  return which;
-}
-
-void engine::erase(token which) {
-  auto found = live_.find(which);
-  if (auto run = runs_.find(found->second.allocation);
-      run != runs_.end() && run->second == which)
-    runs_.erase(run);
-  unsettled_.erase(which);
-  live_.erase(found);
 }
 
 } // namespace troupe::runtime::process

@@ -45,8 +45,8 @@ struct engine_options {
   /// Called on the engine's thread, which does nothing else meanwhile. They
   /// must not throw, and may call the engine. For each run, `on_started` comes
   /// at most once and before `on_exit`; a run that fails to start has only that.
-  std::function<void(uint64_t allocation, pid_t pid, wall_time at)> on_started;
-  std::function<void(uint64_t allocation, const run_exit& exit)> on_exit;
+  std::function<void(const run_id& id, pid_t pid, wall_time at)> on_started;
+  std::function<void(const run_id& id, const run_exit& exit)> on_exit;
   /// Acknowledged runs whose files are kept, and for how long.
   size_t ended_runs_kept_max = 200;
   std::chrono::milliseconds ended_runs_kept_for = std::chrono::hours{24};
@@ -79,10 +79,10 @@ public:
 
   /// Sends the stop signal, and SIGKILL when the grace is over. Also before the
   /// command has started. Runs that have ended are left alone.
-  void stop(uint64_t allocation);
+  void stop(const run_id& id);
 
   /// Kills at once.
-  void kill(uint64_t allocation);
+  void kill(const run_id& id);
 
   /// Finds the runs of earlier agents and watches those that live. Runs that
   /// were asked for but never began are `withdrawn`, and will never begin.
@@ -90,27 +90,27 @@ public:
 
   /// Acknowledges an ending: it is not told again, and its files are removed
   /// after a while. Nothing happens to a run that has not ended.
-  void forget(uint64_t allocation);
+  void forget(const run_id& id);
 
   /// Nothing if it does not run. At most half a second old.
-  [[nodiscard]] std::optional<run_usage> usage(uint64_t allocation);
+  [[nodiscard]] std::optional<run_usage> usage(const run_id& id);
 
   /// Runs a second command beside a running task.
   /// Errors: a sentence; `callback` is not called then.
   expected<void, std::string>
-  exec(uint64_t allocation, std::vector<std::string> argv,
+  exec(const run_id& id, std::vector<std::string> argv,
        std::chrono::milliseconds timeout, exec_callback callback);
 
   /// Whether limits of cpu and memory hold here, or are only wishes.
   [[nodiscard]] bool limits_enforced() const;
 
   /// Where the files of a run are, or would be.
-  [[nodiscard]] run_dir dir(uint64_t allocation) const;
+  [[nodiscard]] run_dir dir(const run_id& id) const;
 
 private:
   /// A runner, or a command beside a task.
   struct live {
-    uint64_t allocation = 0;
+    run_id run = {};
     /// Set for a command beside a task.
     exec_callback on_result = {};
     /// None before the spawner has answered.
@@ -129,8 +129,8 @@ private:
   engine(engine_options options, unique_fd channel);
 
   expected<void, std::string> prepare(run_spec& spec);
-  std::optional<found_run> adopt_one(uint64_t allocation);
-  void signal(uint64_t allocation, int number);
+  std::optional<found_run> adopt_one(const run_id& id);
+  void signal(const run_id& id, int number);
 
   // On the engine's thread. Those that take callbacks hold the lock, and leave
   // there what is to be called without it.
@@ -145,7 +145,7 @@ private:
   void tell_start(live& run, pid_t pid, wall_time at, callbacks& calls);
   void send_requests();
   void look_again(callbacks& calls);
-  run_finding find_or_revoke(uint64_t allocation, std::string why);
+  run_finding find_or_revoke(const run_id& id, std::string why);
   void remove_expired();
 
   void watch(int fd, uint64_t event, uint32_t what);
@@ -163,7 +163,7 @@ private:
   unique_fd wake_;
   token next_token_ = 1;
   std::map<token, live> live_;
-  std::map<uint64_t, token> runs_;
+  std::map<run_id, token> runs_;
   /// Requests that the spawner has not taken. Limit: `starts_waiting_max`.
   std::deque<std::string> requests_;
   /// Runs that have to be looked at again, for want of a descriptor that tells.

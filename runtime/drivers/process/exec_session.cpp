@@ -50,8 +50,11 @@ exec_result execute(const exec_request& request) {
   if (!spec->control_group.empty())
     place.doors = control_groups::detect().doors(spec->control_group);
   auto child = launch(dir, *spec, request.argv, place);
-  if (!child)
-    return refused(child.error());
+  if (!child) {
+    auto result = refused(child.error());
+    result.bad_command = true;
+    return result;
+  }
   writer.reset();
   auto result = exec_result{};
   auto watch = supervision{{
@@ -106,6 +109,7 @@ std::string to_bytes(const exec_result& x) {
     {"timedOut", x.timed_out},
     {"truncated", x.truncated},
     {"error", x.error},
+    {"badCommand", x.bad_command},
   });
   return result + "\n" + x.output;
 }
@@ -122,6 +126,7 @@ exec_result exec_result_from_bytes(std::string_view bytes) {
   x.timed_out = flag_or(*from, "timedOut", false);
   x.truncated = flag_or(*from, "truncated", false);
   x.error = text_or(*from, "error", "");
+  x.bad_command = flag_or(*from, "badCommand", false);
   x.output = bytes.substr(line_end + 1);
   return x;
 }

@@ -31,6 +31,8 @@ struct exec_result {
   std::string output = {};
   /// A sentence, if it never ran; else empty.
   std::string error = {};
+  /// It never ran because of what it is: nothing is wrong with the task.
+  bool bad_command = false;
 };
 
 inline constexpr size_t exec_output_bytes_max = size_t{1} << 20;

@@ -12,13 +12,13 @@
 /// The files of one run are all that its runner and the agents after this one
 /// have in common:
 ///
-///     runs/17/run.json       agent    what to run
-///             claim          runner   who runs it; locked while that lives
-///             state          runner   the command runs
-///             stdout.log[.n] runner
-///             stderr.log[.n] runner
-///             exit           runner   how it ended
-///             acknowledged   agent    the ending is known to all who must know
+///     runs/17-2/run.json       agent    what to run
+///               claim          runner   who runs it; locked while that lives
+///               state          runner   the command runs
+///               stdout.log[.n] runner
+///               stderr.log[.n] runner
+///               exit           runner   how it ended
+///               acknowledged   agent    the ending is known to all who must
 ///
 /// Each appears whole or not at all, and in this order; none is changed later.
 namespace troupe::runtime::process {

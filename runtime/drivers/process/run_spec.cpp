@@ -85,7 +85,7 @@ wall_time wall_now() {
 
 std::string to_json(const run_spec& x) {
   return json::serialize(json::object{
-    {"allocation", x.allocation},
+    {"allocation", x.allocation.value},
     {"task", x.task},
     {"attempt", x.attempt},
     {"argv", strings(x.argv)},
@@ -108,7 +108,7 @@ expected<run_spec, std::string> run_spec_from_json(std::string_view text) {
   if (!from)
     return make_unexpected(from.error());
   auto x = run_spec{};
-  x.allocation = number_or(*from, "allocation", x.allocation);
+  x.allocation.value = number_or(*from, "allocation", x.allocation.value);
   x.task = text_or(*from, "task", x.task);
   x.attempt = number_or(*from, "attempt", x.attempt);
   read_argv(*from, x);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "messages/expected.hpp"
+#include "messages/ids.hpp"
 
 namespace troupe::runtime::process {
 
@@ -31,8 +32,9 @@ enum class durability { process, power_cut };
 
 /// Everything that is needed to run one task once.
 struct run_spec {
-  /// Names the run on this machine: one allocation is run once, for ever.
-  uint64_t allocation = 0;
+  /// With the attempt, the name of the run on this machine: it is run once, for
+  /// ever.
+  allocation_id allocation;
   std::string task;
   uint32_t attempt = 1;
   std::vector<std::string> argv;
@@ -56,6 +58,7 @@ struct run_spec {
   /// Name of the control group below that of the agent; the engine sets it.
   std::string control_group;
 
+  [[nodiscard]] run_id run() const { return {allocation, attempt}; }
   friend bool operator==(const run_spec&, const run_spec&) = default;
 };
 
