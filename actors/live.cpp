@@ -71,9 +71,11 @@ void live_state::ask() {
             core.answered(topic, *y.refused, now);
           else
             core.answered(topic, y.view, now);
+          tell();
         },
         [this, topic = x.topic](const caf::error&) {
           core.answered(topic, unavailable(), self->clock().now());
+          tell();
         });
 }
 
@@ -137,6 +139,7 @@ live_actor::behavior_type live_state::make_behavior() {
       keep_ticking();
     },
     [this](atom::flush) {
+      alive.note_mailbox(self->mailbox().size());
       self->delayed_send(self, options.sample_interval, atom::flush_v);
       sample();
     },

@@ -13,6 +13,7 @@ export interface Palette {
   states: Map<number, string>;
   jobs: string[];
   ramp: string[];
+  panel: string;
   tile: string;
   edge: string;
   reserved: string;
@@ -34,7 +35,7 @@ export function readPalette(element: Element): Palette {
     states,
     jobs: Array.from({ length: 12 }, (_, i) => of(`job-${i}`)),
     ramp: Array.from({ length: 6 }, (_, i) => of(`ramp-${i}`)),
-    tile: of("tile"), edge: of("edge"), reserved: of("tile-reserved"), text: of("text"), quiet: of("quiet"),
+    panel: of("panel"), tile: of("tile"), edge: of("edge"), reserved: of("tile-reserved"), text: of("text"), quiet: of("quiet"),
     bad: of("s-failed"), warn: of("s-pending"), focus: of("focus"), font: style.fontFamily,
   };
 }
@@ -130,6 +131,11 @@ export function paintTile(c: CanvasRenderingContext2D, paint: Paint, tile: Tile,
     const [left, top_] = [x + cells.x + (i % cells.columns) * cells.stepX, y + cells.y + Math.floor(i / cells.columns) * cells.stepY];
     c.fillRect(left, top_, w, t);
     if (paint.task && taskName(at, i) === paint.task) chosen = [left, top_];
+    if (w >= 56 && t >= 16) {
+      c.fillStyle = palette.panel;
+      c.fillText(shorten(c, taskName(at, i), w - 8), left + 4, top_ + t / 2);
+      c.fillStyle = colour;
+    }
     if (faint) c.globalAlpha = 1;
   }
   paintEdge(c, paint, tile, y);

@@ -1,48 +1,42 @@
 import { Child, h, Node_ } from "./dom";
 import * as format from "./format";
 import { jobLink, nodeLink, nothing, panel, problem, table, taskLink } from "./parts";
+import { flow, Move } from "./plan_flow";
 import { call, Refused } from "./rest";
 import { Problem } from "./types";
 import { View } from "./view";
 
-type Item = Record<string, unknown> | string;
-type Answer = Record<string, unknown>;
+interface Plan {
+  version: number;
+  moves: Move[];
+  victims: { task: string; node: string; priority: number }[];
+  stops: { task: string; node: string }[];
+  doesNotFit: { job: string; tasks: number; reason: string | null; message: string }[];
+  /** Of all, also where the lists are cut. */
+  counts: { moves: number; victims: number; stops: number; doesNotFit: number };
+  complete: boolean;
+}
 
-const KINDS: Record<string, { label: string; hint: string }> = {
-  drainNode: { label: "Drain a node", hint: "n1" },
-  loseNode: { label: "Lose a node", hint: "n1" },
-  addNodes: { label: "Add nodes", hint: "" },
-  submit: { label: "Submit a job", hint: "" },
+const KINDS: Record<string, string> = {
+  drainNode: "Drain a node", loseNode: "Lose a node", addNodes: "Add nodes", submit: "Submit a job",
+  scaleJob: "Scale a job", stopJob: "Stop a job",
 };
 
-/** What the lists of an answer mean, and how grave it is. */
-const LISTS: { keys: string[]; title: string; none: string; class: string }[] = [
-  { keys: ["moves", "moved"], title: "Moves", none: "Nothing moves.", class: "" },
-  { keys: ["placements", "placed", "places"], title: "Gets a place", none: "", class: "" },
-  { keys: ["victims", "preempted", "preemptions"], title: "Is preempted", none: "", class: "bad" },
-  { keys: ["unplaced", "noLongerFits", "doesNotFit", "misfits", "waiting"], title: "Does not fit", none: "Everything fits.", class: "bad" },
-];
-
-function text(x: Item, ...keys: string[]): string {
-  if (typeof x === "string") return x;
-  for (const key of keys) {
-    const found = x[key];
-    if (typeof found === "string" || typeof found === "number") return String(found);
-  }
-  return "";
-}
+/** Rows that are drawn; the command line lists all. */
+const ROWS_MAX = 300;
 
 /** What would happen, without it happening. */
 export class PlanView extends View {
   private kind = this.route.query.kind ?? "drainNode";
   private node = this.route.query.node ?? "";
+  private jobName = this.route.query.job ?? "";
   private count = "1";
-  private cpu = "4";
-  private memory = "8GiB";
+  private cpu = "";
+  private memory = "";
   private labels = "";
   private job = `{\n  "command": ["sleep", "60"],\n  "kind": "batch",\n  "count": 10,\n  "cpu": 1\n}`;
   private problem?: Problem;
-  private answer?: Answer;
+  private answer?: Plan;
   private busy = false;
 
   title() {
@@ -61,19 +55,26 @@ export class PlanView extends View {
   }
 
   private form(): Node_ {
-    const field = (label: string, name: "node" | "count" | "cpu" | "memory" | "labels", hint = "") =>
+    const field = (label: string, name: "node" | "jobName" | "count" | "cpu" | "memory" | "labels", hint = "") =>
       h("label", { class: "filter", key: name }, label, h("input", {
-        name, value: this[name], placeholder: hint, spellcheck: "false", autocomplete: "off", required: name !== "labels",
+        name, value: this[name], placeholder: hint, spellcheck: "false", autocomplete: "off",
+        required: name === "node" || name === "jobName" || name === "count",
         oninput: (e: Event) => { this[name] = (e.target as HTMLInputElement).value; },
       }));
+    const choose = (e: Event) => {
+      this.kind = (e.target as HTMLSelectElement).value;
+      this.answer = undefined;
+      this.app.redraw();
+    };
     return h("form", { onsubmit: (e: Event) => { e.preventDefault(); this.ask(); } },
       h("div", { class: "filters" },
-        h("label", { class: "filter", key: "kind" }, "Change", h("select", {
-          name: "kind", value: this.kind, onchange: (e: Event) => { this.kind = (e.target as HTMLSelectElement).value; this.answer = undefined; this.app.redraw(); },
-        }, Object.entries(KINDS).map(([key, x]) => h("option", { value: key }, x.label)))),
-        this.kind === "drainNode" || this.kind === "loseNode" ? field("Node", "node", KINDS[this.kind].hint) : null,
-        this.kind === "addNodes" && [field("How many", "count"), field("Cores each", "cpu"), field("Memory each", "memory"),
-          field("Labels", "labels", "zone=a,gpu=true")]),
+        h("label", { class: "filter", key: "kind" }, "Change", h("select", { name: "kind", value: this.kind, onchange: choose },
+          Object.entries(KINDS).map(([key, text]) => h("option", { value: key }, text)))),
+        (this.kind === "drainNode" || this.kind === "loseNode") && field("Node", "node", "n1, or n1 n2"),
+        (this.kind === "scaleJob" || this.kind === "stopJob") && field("Job", "jobName", "web"),
+        this.kind === "scaleJob" && field("To", "count"),
+        this.kind === "addNodes" && [field("How many", "count"), field("Like", "node", "an existing node"), field("Cores each", "cpu", "as it has"),
+          field("Memory each", "memory", "as it has"), field("Labels", "labels", "zone=a,gpu=true")]),
       this.kind === "submit" && h("textarea", {
         name: "job", "aria-label": "Job as JSON", rows: "10", spellcheck: "false", value: this.job,
         oninput: (e: Event) => { this.job = (e.target as HTMLTextAreaElement).value; },
@@ -86,17 +87,30 @@ export class PlanView extends View {
     switch (this.kind) {
       case "drainNode":
       case "loseNode":
-        return { [this.kind]: this.node.trim() };
+        return { [this.kind]: this.node.split(/[\s,]+/).filter((x) => x) };
+      case "stopJob":
+        return { stopJob: this.jobName.trim() };
+      case "scaleJob":
+        return { scaleJob: { job: this.jobName.trim(), count: Number(this.count) } };
       case "addNodes":
-        return {
-          addNodes: {
-            count: Number(this.count), capacity: { cpu: Number(this.cpu), memory: this.memory },
-            labels: Object.fromEntries(this.labels.split(",").filter((x) => x.includes("=")).map((x) => x.trim().split("=", 2))),
-          },
-        };
+        return { addNodes: this.nodes() };
       default:
         return { submit: JSON.parse(this.job) };
     }
+  }
+
+  /** What is left open is as the node has it that they are like. */
+  private nodes(): unknown {
+    const capacity: Record<string, unknown> = {};
+    if (this.cpu.trim()) capacity.cpu = Number(this.cpu);
+    if (this.memory.trim()) capacity.memory = this.memory.trim();
+    const labels = this.labels.split(",").map((x) => x.trim().split("=", 2)).filter((x) => x.length === 2);
+    return {
+      count: Number(this.count),
+      ...(this.node.trim() ? { like: this.node.trim() } : {}),
+      ...(Object.keys(capacity).length > 0 ? { capacity } : {}),
+      ...(labels.length > 0 ? { labels: Object.fromEntries(labels) } : {}),
+    };
   }
 
   private async ask() {
@@ -104,7 +118,7 @@ export class PlanView extends View {
     this.problem = this.answer = undefined;
     this.app.redraw();
     try {
-      this.answer = await call<Answer>("POST", "/v1/plan", { change: this.change() });
+      this.answer = await call<Plan>("POST", "/v1/plan", { change: this.change() });
     } catch (x) {
       if (x instanceof Refused && x.problem.status === 501) this.app.noteLack("plan");
       else this.problem = x instanceof Refused ? x.problem
@@ -114,46 +128,38 @@ export class PlanView extends View {
     this.app.redraw();
   }
 
-  private result(x: Answer): Node_ {
-    const listed = LISTS.map((l) => ({ ...l, items: l.keys.map((k) => x[k]).find(Array.isArray) as Item[] | undefined }));
-    const known = new Set(LISTS.flatMap((l) => l.keys));
-    const rest = Object.entries(x).filter(([key, y]) => !known.has(key) && y !== null && typeof y !== "object");
-    const deeper = Object.fromEntries(Object.entries(x).filter(([key, y]) => !known.has(key) && y !== null && typeof y === "object"));
+  private result(x: Plan): Node_ {
+    const { counts } = x;
+    const calm = counts.moves + counts.victims + counts.stops + counts.doesNotFit === 0;
+    const title = (text: string, n: number, sign = "") =>
+      [sign && h("span", { class: "badge s-failed" }, h("span", { class: "sign", "aria-hidden": "true" }, sign), format.count(n)), sign && " ", text,
+        !sign && [" ", h("span", { class: "number quiet" }, format.count(n))]];
     return h("div", { role: "region", "aria-label": "What would happen" },
-      rest.length > 0 && panel("In short", h("dl", { class: "pairs" }, rest.map(([key, y]) =>
-        h("div", { class: "pair", key }, h("dt", null, format.words(key)), h("dd", null, String(y)))))),
-      h("div", { class: "columns wide" }, listed.filter((l) => l.items).map((l) =>
-        panel([l.title, " ", h("span", { class: "number quiet" }, format.count(l.items!.length))],
-          l.items!.length === 0 ? h("p", { class: "quiet" }, l.none || "None.") : this.list(l.items!, l.class)))),
-      Object.keys(deeper).length > 0 && panel("In full", h("pre", { class: "spec", tabindex: "0" }, JSON.stringify(deeper, null, 2))));
+      calm && panel("", nothing("Nothing would change", "Every task would stay where it is.")),
+      !x.complete && h("p", { class: "note" }, "There is more to follow than was looked at; this is the beginning."),
+      counts.doesNotFit > 0 && panel(title("would wait, and do not now", counts.doesNotFit, "✕"), table("What would not fit", [
+        { name: "Job", cell: (y: Plan["doesNotFit"][0]) => jobLink(y.job) },
+        { name: "Tasks", class: "number", cell: (y) => format.count(y.tasks) },
+        { name: "Reason", cell: (y) => format.words(y.reason ?? "") },
+        { name: "Because", class: "detail", cell: (y) => y.message },
+      ], x.doesNotFit.slice(0, ROWS_MAX), (y) => y.job)),
+      counts.moves > 0 && panel(title("Moves", counts.moves), flow(x.moves), table("Moves", [
+        { name: "Task", cell: (y: Move) => taskLink(y.task) },
+        { name: "From", cell: (y) => (y.from ? nodeLink(y.from) : h("span", { class: "quiet" }, "waits, or is new")) },
+        { name: "To", cell: (y) => ["→ ", nodeLink(y.to)] },
+      ], x.moves.slice(0, ROWS_MAX), (y) => y.task), this.more(counts.moves)),
+      counts.victims > 0 && panel(title("would have to make room", counts.victims, "✕"), table("Victims", [
+        { name: "Task", cell: (y: Plan["victims"][0]) => taskLink(y.task) },
+        { name: "Node", cell: (y) => nodeLink(y.node) },
+        { name: "Priority", class: "number", cell: (y) => y.priority },
+      ], x.victims.slice(0, ROWS_MAX), (y) => y.task), this.more(counts.victims)),
+      counts.stops > 0 && panel(title("Stops", counts.stops), table("Stops", [
+        { name: "Task", cell: (y: Plan["stops"][0]) => taskLink(y.task) },
+        { name: "Node", cell: (y) => nodeLink(y.node) },
+      ], x.stops.slice(0, ROWS_MAX), (y) => y.task), this.more(counts.stops)));
   }
 
-  /** Who goes from where to where, as arrows. */
-  private list(items: Item[], kind: string): Child {
-    const shown = items.slice(0, 500);
-    return [table("Result", [
-      { name: "Task or job", cell: (x: Item) => this.name(x) },
-      {
-        name: "From → to", cell: (x: Item) => {
-          const from = text(x, "from", "node");
-          const to = text(x, "to");
-          if (typeof x === "string" || (!from && !to)) return text(x, "tasks", "count");
-          return h("span", { class: `move ${kind}` }, from ? nodeLink(from) : "–",
-            to && [h("span", { class: "arrow", "aria-label": "to" }, " → "), nodeLink(to)]);
-        },
-      },
-      {
-        name: "Because", class: "detail", cell: (x: Item) => typeof x === "string" ? "" :
-          text(x, "message") || format.words(text(x, "reason")),
-      },
-    ], shown, (x) => JSON.stringify(x)),
-    items.length > shown.length && h("p", { class: "quiet" }, `and ${format.count(items.length - shown.length)} more`)];
-  }
-
-  private name(x: Item): Child {
-    const task = text(x, "task", "id");
-    if (/\.\d+$/.test(task)) return taskLink(task);
-    const job = text(x, "job", "name");
-    return job ? jobLink(job) : task;
+  private more(count: number): Child {
+    return count > ROWS_MAX && h("p", { class: "quiet" }, `The first ${ROWS_MAX}; `, h("code", null, "troupe plan"), " lists all.");
   }
 }
