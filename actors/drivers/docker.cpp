@@ -5,9 +5,9 @@
 
 #include "runtime/base64.hpp"
 #include "runtime/log.hpp"
-#include "runtime/run_environment.hpp"
 #include "runtime/volumes.hpp"
 
+#include "actors/drivers/docker_calls.hpp"
 #include "actors/drivers/waiter.hpp"
 
 namespace troupe {
@@ -40,137 +40,6 @@ struct docker_driver_state::output {
 };
 
 namespace {
-
-run_event
-event_of(const run_id& id, const docker::exit_status& x, timestamp now) {
-  run_event result;
-  result.run = id;
-  result.phase = run_phase::ended;
-  result.at = now;
-  if (x.code < 0) {
-    result.state = task_state::lost;
-    result.why = reason::node_lost;
-    result.message = x.error.empty() ? "nobody knows how it ended" : x.error;
-    return result;
-  }
-  result.exit_code = x.code;
-  if (x.code == 0) {
-    result.state = task_state::succeeded;
-    return result;
-  }
-  result.state = task_state::failed;
-  if (x.bad_command) {
-    result.why = reason::driver_error;
-    result.message = x.error;
-  } else if (x.oom) {
-    result.why = reason::out_of_memory;
-    result.message
-      = "ended by the kernel: it needed more than its memory limit";
-  } else if (x.signal != 0) {
-    result.why = reason::signal;
-    result.message = "ended by " + runtime::signal_name(x.signal);
-  } else {
-    result.why = reason::exit_code;
-    result.message = "exit code " + std::to_string(x.code);
-  }
-  return result;
-}
-
-run_event
-failed_event(const run_id& id, const docker::failure& x, timestamp now) {
-  run_event result;
-  result.run = id;
-  result.phase = run_phase::ended;
-  result.at = now;
-  result.state = task_state::failed;
-  result.message = x.text;
-  switch (x.kind) {
-  case docker::error_kind::image_not_found:
-    result.why = reason::image_not_found;
-    break;
-  case docker::error_kind::port_in_use:
-    result.why = reason::port_in_use;
-    break;
-  case docker::error_kind::cancelled:
-    result.why = reason::stopped_by_user;
-    result.state = task_state::stopped;
-    break;
-  case docker::error_kind::start_error:
-  case docker::error_kind::engine_unreachable:
-  case docker::error_kind::engine_error:
-  case docker::error_kind::not_running:
-  case docker::error_kind::timed_out:
-    result.why = reason::driver_error;
-    break;
-  }
-  return result;
-}
-
-docker::container_spec spec_of(const work_item& x, const std::string& node) {
-  auto& job = *x.spec;
-  docker::container_spec result;
-  result.allocation = x.allocation;
-  result.task = to_string(x.task);
-  result.attempt = x.attempt;
-  result.image = job.image;
-  result.command = job.command;
-  result.args = job.args;
-  result.env = runtime::environment_of(x, node);
-  result.workdir = job.workdir;
-  result.user = job.user;
-  result.cpu_millicores_reserved = job.request.cpu_millicores;
-  result.cpu_millicores_limit = job.cpu_limit_millicores;
-  result.memory_bytes_limit = job.memory_limit_bytes > 0
-                                ? job.memory_limit_bytes
-                                : job.request.memory_bytes;
-  for (auto& port : x.ports)
-    result.ports.push_back({port.container, port.host, {}});
-  for (auto& volume : job.volumes)
-    result.mounts.push_back({volume.host, volume.path, volume.read_only});
-  for (auto& [name, text] : job.labels)
-    result.labels.emplace_back(name, text);
-  result.stop_signal = job.stop_signal;
-  result.stop_grace = job.stop_grace;
-  for (auto gpu : x.gpus)
-    result.gpu_device_ids.push_back(std::to_string(gpu));
-  return result;
-}
-
-/// Runs one command in a container.
-void exec(docker::engine& engine, const exec_command& x,
-          std::function<void(exec_result)> tell) {
-  engine.exec(
-    {x.allocation, x.attempt}, x.argv, x.timeout,
-    [tell = std::move(tell)](expected<docker::exec_answer, docker::failure> y) {
-      constexpr size_t output_max = 192 * 1'024;
-      exec_result result;
-      if (y) {
-        result.exit_code = y->code;
-        result.output = runtime::to_base64(
-          std::string_view{y->output}.substr(0, output_max));
-      } else {
-        result.error = y.error().text;
-        result.bad_command = y.error().kind == docker::error_kind::start_error;
-      }
-      tell(std::move(result));
-    });
-}
-
-/// Finds a port of a container: at its own address, where nothing answers in its
-/// place, as the engine's proxy does on the machine; or on the machine, if it has
-/// none.
-void locate(docker::engine& engine, const locate_port& x,
-            std::function<void(located_port)> tell) {
-  engine.inspect(
-    x.run, [x, tell = std::move(tell)](
-             const expected<docker::container_view, docker::failure>& y) {
-      if (!y)
-        return tell({y.error().text});
-      if (!y->address.empty())
-        return tell({{}, y->address, x.port});
-      tell({{}, "127.0.0.1", x.host_port != 0 ? x.host_port : x.port});
-    });
-}
 
 struct docker_read_state {
   static inline const char* name = "read";
@@ -211,31 +80,6 @@ docker_read(docker_read_actor::stateful_pointer<docker_read_state> self,
   };
 }
 
-/// Lists the containers there are.
-void adopt(docker::engine& engine, timestamp now,
-           std::function<void(adopted_runs)> tell) {
-  engine.adopt(
-    [now, tell = std::move(tell)](
-      expected<std::vector<docker::container_view>, docker::failure> found) {
-      adopted_runs result;
-      if (!found)
-        result.error = found.error().text;
-      else
-        for (auto& x : *found) {
-          run_event event;
-          event.run = x.run();
-          event.at = now;
-          if (x.state == docker::container_state::exited)
-            event = event_of(x.run(), x.exit, now);
-          else if (x.state == docker::container_state::running)
-            event.phase = run_phase::started;
-          if (x.state != docker::container_state::created)
-            result.runs.push_back(event);
-        }
-      tell(std::move(result));
-    });
-}
-
 } // namespace
 
 void docker_driver_state::open_engine() {
@@ -263,13 +107,14 @@ void docker_driver_state::open_engine() {
       event.phase = run_phase::started;
       caf::anon_send(to, std::move(event));
     } else if (auto* gone = std::get_if<docker::container_not_started>(&x)) {
-      caf::anon_send(to,
-                     failed_event(gone->run,
-                                  {docker::error_kind::engine_error,
-                                   "the engine was away and did not start it"},
-                                  now));
+      caf::anon_send(to, docker_calls::failed_event(
+                           gone->run,
+                           {docker::error_kind::engine_error,
+                            "the engine was away and did not start it"},
+                           now));
     } else if (auto* exited = std::get_if<docker::container_exited>(&x)) {
-      caf::anon_send(to, event_of(exited->run, exited->exit, now));
+      caf::anon_send(to,
+                     docker_calls::event_of(exited->run, exited->exit, now));
     } else if (auto* lost = std::get_if<docker::engine_lost>(&x)) {
       log::warn("docker driver: {}", lost->text);
     } else {
@@ -283,15 +128,15 @@ void docker_driver_state::start(const work_item& item) {
   run_id id{item.allocation, item.attempt};
   if (auto ok = runtime::check_volumes(item.spec->volumes, options.volumes);
       !ok) {
-    listeners.tell(failed_event(id,
-                                {docker::error_kind::start_error, ok.error()},
-                                wall.at(self->clock().now())));
+    listeners.tell(docker_calls::failed_event(
+      id, {docker::error_kind::start_error, ok.error()},
+      wall.at(self->clock().now())));
     return;
   }
   auto me = driver_actor{self};
   auto now = wall.at(self->clock().now());
   engine->start(
-    spec_of(item, options.node),
+    docker_calls::spec_of(item, options.node),
     [me, id, now](expected<docker::start_answer, docker::failure> answer) {
       if (answer) {
         run_event started;
@@ -307,7 +152,7 @@ void docker_driver_state::start(const work_item& item) {
         waiting.message = answer.error().text;
         caf::anon_send(me, std::move(waiting));
       } else {
-        caf::anon_send(me, failed_event(id, answer.error(), now));
+        caf::anon_send(me, docker_calls::failed_event(id, answer.error(), now));
       }
     });
 }
@@ -418,7 +263,7 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       ask_engine<adopt_runs, adopted_runs> ask
         = [e = engine, me = driver_actor{self},
            now = wall.at(self->clock().now())](auto&, auto tell) {
-            adopt(*e, now, [me, tell](adopted_runs found) {
+            docker_calls::adopt(*e, now, [me, tell](adopted_runs found) {
               // Before the answer: a task that asks afterwards finds them.
               for (auto& event : found.runs)
                 caf::anon_send(me, event);
@@ -447,13 +292,17 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
     [this](const read_log& x) { return read(x); },
     [this](const exec_command& x) -> caf::result<exec_result> {
       ask_engine<exec_command, exec_result> ask
-        = [e = engine](auto& y, auto tell) { exec(*e, y, std::move(tell)); };
+        = [e = engine](auto& y, auto tell) {
+            docker_calls::exec(*e, y, std::move(tell));
+          };
       return self->delegate(
         self->spawn(waiter<exec_command, exec_result>, std::move(ask)), x);
     },
     [this](const locate_port& x) -> caf::result<located_port> {
       ask_engine<locate_port, located_port> ask
-        = [e = engine](auto& y, auto tell) { locate(*e, y, std::move(tell)); };
+        = [e = engine](auto& y, auto tell) {
+            docker_calls::locate(*e, y, std::move(tell));
+          };
       return self->delegate(
         self->spawn(waiter<locate_port, located_port>, std::move(ask)), x);
     },
