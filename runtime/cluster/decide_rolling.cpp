@@ -183,6 +183,7 @@ void cluster::roll_back(job_record& job, const past_spec& to,
                   job.job_version + 1, "", to.job_version, std::move(message)});
   if (count == 0)
     say(job_scaled{job.name, 0});
+  meet_dependencies(job);
   revive(job, job.count, after_stop);
   roll(job);
 }
@@ -193,6 +194,11 @@ expected<outcome, refusal> cluster::on(const rollback_job& x) {
     return make_unexpected(
       refusal{refusal_kind::not_found,
               "there is no job \"" + x.job + "\"; `troupe jobs` lists the jobs",
+              {}});
+  if (job->over())
+    return make_unexpected(
+      refusal{refusal_kind::conflict,
+              "job \"" + x.job + "\" is over; submit it again instead",
               {}});
   auto* to = rollback_target(*job);
   if (to == nullptr && !job->past_specs.empty())

@@ -30,9 +30,21 @@ struct tally {
 inline constexpr uint16_t first_chosen_port = 20'000;
 inline constexpr uint16_t last_chosen_port = 31'999;
 
+/// Where the search for a free port begins on the node in row `n`. Nodes that
+/// stand on one machine, as on a laptop, would all want the same ports.
+constexpr uint16_t first_port_of(uint32_t n) {
+  constexpr uint32_t apart = 1'000;
+  return static_cast<uint16_t>(
+    first_chosen_port
+    + n * apart % (last_chosen_port - first_chosen_port + 1));
+}
+
 /// What the tasks of one node hold beyond cpu and memory.
 class holdings {
 public:
+  explicit holdings(uint16_t first_port = first_chosen_port)
+    : next_port_(first_port) {}
+
   [[nodiscard]] uint32_t
   count(tally_kind kind, uint64_t hash, const label& what) const;
   void add(const known_class& c, const occupation& o);
@@ -72,7 +84,7 @@ private:
   std::vector<uint16_t> gpu_used_;
   // Sorted.
   std::vector<uint16_t> ports_;
-  uint16_t next_port_ = first_chosen_port;
+  uint16_t next_port_;
   resources named_;
   uint32_t exclusive_ = 0;
 };

@@ -65,7 +65,7 @@ page& table::edit(node_index n) {
 holdings& table::edit_holdings(node_index n) {
   auto& x = own(holdings_[n / page_rows]).of[n % page_rows];
   if (x == nullptr)
-    x = std::make_shared<holdings>();
+    x = std::make_shared<holdings>(first_port_of(n));
   return own(x);
 }
 
@@ -217,7 +217,7 @@ expected<occupation, reason> table::occupy(node_index n, const known_class& c) {
     return make_unexpected(why);
   occupation result;
   if (c.asks_gpu() || c.asks_ports()) {
-    static const holdings nothing;
+    const holdings nothing{first_port_of(n)};
     auto held = holdings_of(n);
     auto& x = held ? *held : nothing;
     auto gpus = pages_[n / page_rows]->gpus[n % page_rows];

@@ -196,7 +196,7 @@ TEST_CASE("a task may choose its stop signal and end in its own way") {
   auto scratch = scratch_directory{};
   auto agent = test_agent{scratch.path};
   auto spec = shell(1, "trap 'echo tidy; exit 3' INT; echo up; "
-                       "while :; do sleep 1000; done");
+                       "while :; do sleep 0.1; done");
   spec.stop_signal = SIGINT;
   spec.stop_grace = deadline;
   REQUIRE(agent->start(spec));
