@@ -10,7 +10,9 @@
 #include "runtime/base64.hpp"
 #include "runtime/http/exchange.hpp"
 
+#include "actors/backup.hpp"
 #include "actors/log_relay.hpp"
+#include "actors/planner.hpp"
 #include "actors/scrape.hpp"
 
 namespace troupe {
@@ -215,6 +217,72 @@ void gateway_state::on(http_call call, api::live_request&) {
   self->send(live, std::move(call));
 }
 
+/// Whether there is room for one more; else the client is told.
+bool gateway_state::begin_plan(const http_call& call) {
+  if (plans_open < options.plans_max) {
+    ++plans_open;
+    return true;
+  }
+  call.exchange->answer(
+    api::render(refusal{refusal_kind::too_many,
+                        "other plans or backups are being made; try again in a "
+                        "second",
+                        {}}));
+  return false;
+}
+
+void gateway_state::back_up(const http_call& call) {
+  if (!begin_plan(call))
+    return;
+  auto failed = [this, call](const caf::error& error) {
+    --plans_open;
+    unavailable(call)(error);
+  };
+  auto copy = [this, call, failed](const lent_journal& lent) {
+    self
+      ->request(self->spawn<caf::detached>(backup), options.backup_timeout,
+                make_backup{lent.core})
+      .then(
+        [this, call](const backup_made& x) {
+          --plans_open;
+          if (!x.trouble.empty())
+            return call.exchange->answer(
+              api::render(refusal{refusal_kind::conflict, x.trouble, {}}));
+          runtime::http::response reply;
+          reply.content_type = "application/octet-stream";
+          reply.body = *x.bytes;
+          call.exchange->answer(reply);
+        },
+        failed);
+  };
+  self->request(scheduler, options.query_timeout, lend_journal{})
+    .then(copy, failed);
+}
+
+void gateway_state::on(http_call call, api::plan_request& x) {
+  if (!begin_plan(call))
+    return;
+  auto failed = [this, call](const caf::error& error) {
+    --plans_open;
+    unavailable(call)(error);
+  };
+  auto plan
+    = [this, call, failed, change = x.change](const cluster_copy& copy) {
+        self
+          ->request(self->spawn<caf::detached>(planner), options.plan_timeout,
+                    make_plan{copy.image, change})
+          .then(
+            [this, call](const query_answer& y) {
+              --plans_open;
+              call.exchange->answer(y.refused ? api::render(*y.refused)
+                                              : api::render(*y.view));
+            },
+            failed);
+      };
+  self->request(scheduler, options.query_timeout, copy_cluster{})
+    .then(plan, failed);
+}
+
 void gateway_state::tell_metrics(const http_call& call) {
   self->spawn(
     scrape, call,
@@ -245,6 +313,8 @@ void gateway_state::on(http_call call, api::page_request& x) {
   }
   case api::page::metrics:
     return tell_metrics(call);
+  case api::page::backup:
+    return back_up(call);
   case api::page::openapi:
     return call.exchange->answer(api::render(api::openapi()));
   case api::page::dashboard:

@@ -24,6 +24,12 @@ struct gateway_options {
   std::chrono::milliseconds query_timeout{10'000};
   /// Commands that wait for their answer; beyond: 429.
   size_t commands_max = 10'000;
+  /// How long a plan may take, from the copy of the cluster to its answer.
+  std::chrono::milliseconds plan_timeout{60'000};
+  /// Plans and backups at once, each a thread and copies of all there is;
+  /// beyond: 429.
+  size_t plans_max = 2;
+  std::chrono::milliseconds backup_timeout{300'000};
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
   /// Of nodes in this process; null if there are none.
@@ -50,7 +56,10 @@ struct gateway_state {
   void on(http_call call, runtime::api::node_reports& x);
   void on(http_call call, runtime::api::usage_request& x);
   void on(http_call call, runtime::api::live_request& x);
+  void on(http_call call, runtime::api::plan_request& x);
   void on(http_call call, runtime::api::page_request& x);
+  void back_up(const http_call& call);
+  bool begin_plan(const http_call& call);
   void tell_metrics(const http_call& call);
   void ask(const http_call& call, query what);
   void join(const http_call& call, runtime::api::command_call x);
@@ -64,6 +73,7 @@ struct gateway_state {
   live_actor live;
   std::mt19937_64 chance;
   size_t commands_open = 0;
+  size_t plans_open = 0;
 };
 
 /// GATEWAY: answers HTTP requests with what the others say.

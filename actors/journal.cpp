@@ -87,6 +87,7 @@ journal(journal_actor::stateful_pointer<journal_state> self,
       return result;
     },
     [&state](const read_events& x) { return read(*state.core, x); },
+    [&state](lend_journal) { return lent_journal{state.core}; },
     [self, &state, options](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
       if (state.core->version() - state.snapshot_version

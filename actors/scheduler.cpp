@@ -3,6 +3,7 @@
 #include "runtime/log.hpp"
 #include "runtime/metrics/figures.hpp"
 #include "runtime/placement/policy.hpp"
+#include "runtime/plan.hpp"
 #include "runtime/views/answer.hpp"
 
 namespace troupe {
@@ -186,6 +187,13 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
         promise.deliver(measured_cluster{std::move(figures)});
       });
       return promise;
+    },
+    [this](copy_cluster) {
+      return cluster_copy{std::make_shared<const runtime::cluster_image>(
+        runtime::image_of(*core, vitals, now()))};
+    },
+    [this](lend_journal x) -> caf::result<lent_journal> {
+      return self->delegate(journal, x);
     },
     [this](const list_work& x) -> caf::result<work_batch> {
       auto promise = self->make_response_promise<work_batch>();

@@ -21,6 +21,7 @@
 
 #include "messages/command.hpp"
 #include "messages/driver.hpp"
+#include "messages/plan.hpp"
 #include "messages/query.hpp"
 #include "messages/session.hpp"
 #include "messages/wire.hpp"
@@ -39,6 +40,8 @@ class exchange;
 
 namespace troupe::runtime {
 class cluster;
+class journal;
+struct cluster_image;
 struct cluster_figures;
 } // namespace troupe::runtime
 
@@ -85,6 +88,37 @@ struct measure_cluster {};
 
 struct measured_cluster {
   std::shared_ptr<const runtime::cluster_figures> figures;
+};
+
+/// Asks for an image of the cluster, to work on elsewhere.
+struct copy_cluster {};
+
+struct cluster_copy {
+  std::shared_ptr<const runtime::cluster_image> image;
+};
+
+/// Asks what would follow from `change`. Answered with a `plan_view` as JSON.
+struct make_plan {
+  std::shared_ptr<const runtime::cluster_image> image;
+  plan_change change;
+};
+
+/// Asks for the journal, to copy it elsewhere while it is used.
+struct lend_journal {};
+
+struct lent_journal {
+  std::shared_ptr<const runtime::journal> core;
+};
+
+/// Asks for a backup of a journal.
+struct make_backup {
+  std::shared_ptr<const runtime::journal> core;
+};
+
+/// The bytes of its file; or, with `trouble`, why there are none.
+struct backup_made {
+  std::shared_ptr<const std::string> bytes;
+  std::string trouble;
 };
 
 /// Asks for all that `node` has to do, after a new connection.
@@ -281,6 +315,10 @@ using scheduler_actor = caf::typed_actor<
   caf::replies_to<run_query>::with<query_answer>,
   // Measures the cluster's state, as far as it is durable.
   caf::replies_to<measure_cluster>::with<measured_cluster>,
+  // Copies the cluster, also what is not durable yet: for rehearsals.
+  caf::replies_to<copy_cluster>::with<cluster_copy>,
+  // Lends the journal, as JOURNAL does.
+  caf::replies_to<lend_journal>::with<lent_journal>,
   // Lists the open work of a node.
   caf::replies_to<list_work>::with<work_batch>,
   // Lists the nodes, for NODES to watch after a restart.
@@ -292,6 +330,15 @@ using scheduler_actor = caf::typed_actor<
   // INTERNAL: gives the facts that have gathered to the journal.
   caf::reacts_to<atom::flush>>;
 
+/// PLANNER: rehearses one change on copies of the cluster, in a thread of its own,
+/// and ends.
+using planner_actor
+  = caf::typed_actor<caf::replies_to<make_plan>::with<query_answer>>;
+
+/// BACKUP: copies the journal once, in a thread of its own, and ends.
+using backup_actor
+  = caf::typed_actor<caf::replies_to<make_backup>::with<backup_made>>;
+
 /// JOURNAL: orders facts and makes them durable.
 using journal_actor = caf::typed_actor<
   // Folds everything that is durable.
@@ -299,6 +346,8 @@ using journal_actor = caf::typed_actor<
   caf::replies_to<append_events>::with<appended>,
   // Reads facts that WATCH no longer holds.
   caf::replies_to<read_events>::with<event_batch>,
+  // Lends what it works on, for nothing but `journal::backup`.
+  caf::replies_to<lend_journal>::with<lent_journal>,
   // INTERNAL: writes a snapshot if enough has happened since the last.
   caf::reacts_to<atom::tick>>;
 
@@ -456,6 +505,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::query_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::copy_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::cluster_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::make_plan)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lend_journal)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lent_journal)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::make_backup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::backup_made)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::assigned_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::propose_places)

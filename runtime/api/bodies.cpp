@@ -386,4 +386,12 @@ std::vector<std::string> read_command(reading& x) {
   return result;
 }
 
+resources read_node_capacity(const json_cursor& x) {
+  return read_capacity(x);
+}
+
+label_set read_labels_of_node(const json_cursor& x) {
+  return read_node_labels(x, false);
+}
+
 } // namespace troupe::runtime::api

@@ -37,4 +37,12 @@ namespace troupe::runtime::api {
 /// `{"command": ["sh", "-c", "ls"]}`.
 [[nodiscard]] std::vector<std::string> read_command(reading& x);
 
+// -- parts of bodies ------------------------------------------------------------
+
+/// `{"cpu": 4, "memory": "8GiB", "gpu": 1, "license-x": 2}`.
+[[nodiscard]] resources read_node_capacity(const json_cursor& x);
+
+/// `{"zone": "a"}`.
+[[nodiscard]] label_set read_labels_of_node(const json_cursor& x);
+
 } // namespace troupe::runtime::api

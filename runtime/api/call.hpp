@@ -12,6 +12,7 @@
 
 #include "messages/command.hpp"
 #include "messages/ids.hpp"
+#include "messages/plan.hpp"
 #include "messages/query.hpp"
 #include "messages/work.hpp"
 
@@ -109,11 +110,19 @@ struct usage_request {
 /// Asks for a WebSocket that tells what changes.
 struct live_request {};
 
+/// Asks what would follow from `change`; nothing happens.
+struct plan_request {
+  plan_change change;
+  /// A plan is never anything else.
+  bool dry_run = false;
+};
+
 /// What is asked of the process rather than of the cluster.
 enum class page : uint8_t {
   health,
   ready,
   metrics,
+  backup,
   openapi,
   dashboard,
   actors
@@ -125,9 +134,9 @@ struct page_request {
   std::string file = {};
 };
 
-using call
-  = std::variant<command_call, query_call, log_request, exec_request,
-                 event_request, heartbeat_request, node_work_request,
-                 node_reports, usage_request, live_request, page_request>;
+using call = std::variant<command_call, query_call, log_request, exec_request,
+                          event_request, heartbeat_request, node_work_request,
+                          node_reports, usage_request, live_request,
+                          page_request, plan_request>;
 
 } // namespace troupe::runtime::api

@@ -9,6 +9,9 @@ namespace troupe::runtime::api {
 // submit.cpp
 [[nodiscard]] call read_submission(reading& x);
 
+// plan.cpp
+[[nodiscard]] call read_plan(reading& x);
+
 // events.cpp
 [[nodiscard]] call read_events(reading& x);
 

@@ -88,6 +88,15 @@ class Completion(ClusterTest):
         offered = self.run_in(["fish", "-c", FISH, "troupe stop we"], None)
         self.assertEqual(offered, ["web", "web.0", "web.1"])
 
+    def test_every_verb_has_help_with_an_example(self):
+        out, _ = self.troupe("completion", "--offer", "--", "")
+        verbs = [line.split("\t")[0] for line in out.splitlines()]
+        self.assertGreater(len(verbs), 35)
+        for verb in verbs:
+            text, _ = self.troupe(verb, "--help")
+            self.assertIn("Example", text, verb)
+            self.assertIn(f"troupe {verb}", text)
+
 
 if __name__ == "__main__":
     unittest.main()

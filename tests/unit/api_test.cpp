@@ -102,7 +102,10 @@ struct row {
 
 constexpr int command_at = 0;
 constexpr int query_at = 1;
-constexpr int page_at = 8;
+constexpr int usage_at = 8;
+constexpr int live_at = 9;
+constexpr int page_at = 10;
+constexpr int plan_at = 11;
 
 const row rows[] = {
   {method::post, "/v1/jobs", R"({"command":["true"]})", command_at},
@@ -140,8 +143,12 @@ const row rows[] = {
   {method::get, "/v1/cluster", "", query_at},
   {method::get, "/v1/policies", "", query_at},
   {method::get, "/v1/actors", "", page_at},
+  {method::get, "/v1/map", "", query_at},
+  {method::get, "/v1/usage", "", usage_at},
   {method::get, "/v1/events", "", 4},
-  {method::post, "/v1/plan", "{}", 501},
+  {method::get, "/v1/live", "", live_at},
+  {method::post, "/v1/plan", R"({"change": {"drainNode": "n1"}})", plan_at},
+  {method::get, "/v1/backup", "", page_at},
   {method::get, "/v1/cache", "", 501},
   {method::del, "/v1/cache", "", 501},
   {method::put, "/v1/settings", R"({"strategy":"spread"})", command_at},
@@ -150,6 +157,7 @@ const row rows[] = {
   {method::get, "/metrics", "", page_at},
   {method::get, "/openapi.json", "", page_at},
   {method::get, "/", "", page_at},
+  {method::get, "/dashboard/main.js", "", page_at},
 };
 
 } // namespace

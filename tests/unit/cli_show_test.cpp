@@ -10,6 +10,7 @@
 #include "tools/troupe/figures.hpp"
 #include "tools/troupe/line_prefix.hpp"
 #include "tools/troupe/machine.hpp"
+#include "tools/troupe/plan.hpp"
 #include "tools/troupe/rest.hpp"
 #include "tools/troupe/show.hpp"
 #include "tools/troupe/sse.hpp"
@@ -325,4 +326,60 @@ TEST_CASE("a drain shows what is left to move") {
         == "n1: 1 task to move: web.0");
   CHECK(drain_text(json(R"({"name": "n1", "tasks": 2})"), json("[]"))
         == "n1: 2 tasks to move");
+}
+
+TEST_CASE("words of a plan become its change") {
+  auto change = [](std::vector<std::string> words, imagined_nodes nodes = {}) {
+    auto result = change_of(words, nodes);
+    return result ? line_json(*result) : result.error().text;
+  };
+  CHECK(change({"drain", "n1", "n2"}) == R"({"drainNode":["n1","n2"]})");
+  CHECK(change({"lose", "n1"}) == R"({"loseNode":["n1"]})");
+  CHECK(change({"stop", "web"}) == R"({"stopJob":["web"]})");
+  CHECK(change({"scale", "web=5"})
+        == R"({"scaleJob":[{"job":"web","count":5}]})");
+  CHECK(change({"add"}) == R"({"addNodes":{}})");
+  CHECK(change({"add"}, {.count = "2",
+                         .capacity = "cpu=8,memory=16GiB",
+                         .labels = "zone=1",
+                         .like = "n1"})
+        == R"({"addNodes":{"count":2,"capacity":{"cpu":8,"memory":"16GiB"},)"
+           R"("labels":{"zone":"1"},"like":"n1"}})");
+  CHECK(holds(change({"drain"}), "needs a name"));
+  CHECK(holds(change({"scale", "web"}), "as in web=5"));
+  CHECK(holds(change({"add"}, {.count = "0"}), "--count must be"));
+  CHECK(holds(change({"add"}, {.capacity = "cpu"}), "--capacity: \"cpu\""));
+  CHECK(holds(change({"drain", "n1"}, {.count = "2"}), "troupe plan add"));
+}
+
+TEST_CASE("a plan shows what does not fit first, and a sum last") {
+  auto plan = json(R"({"moves": [
+      {"task": "web.0", "from": "n1", "to": "n2"},
+      {"task": "new.0", "from": null, "to": "n2"}],
+    "victims": [{"task": "low.0", "node": "n2", "priority": -5}],
+    "stops": [],
+    "doesNotFit": [{"job": "big", "tasks": 3, "reason": "insufficientCpu",
+                    "message": "2 nodes have too little"}],
+    "counts": {"moves": 2, "victims": 1, "stops": 0, "doesNotFit": 3},
+    "complete": true})");
+  CHECK(show_plan(plan, {})
+        == "Does not fit:\n"
+           "JOB  TASKS  WHY\n"
+           "big      3  insufficientCpu: 2 nodes have too little\n"
+           "\n"
+           "Makes room:\n"
+           "TASK   NODE  PRIORITY\n"
+           "low.0  n2          -5\n"
+           "\n"
+           "Moves:\n"
+           "TASK   FROM  TO\n"
+           "web.0  n1    n2\n"
+           "new.0  -     n2\n"
+           "\n"
+           "1 task would start, 1 task would move, 1 task would be preempted, "
+           "3 tasks would not fit.\n");
+  CHECK(code_of_plan(plan) == 2);
+  CHECK(code_of_plan(json(R"({"moves": [{}], "doesNotFit": []})")) == 1);
+  CHECK(code_of_plan(json(R"({"moves": []})")) == 0);
+  CHECK(show_plan(json(R"({"moves": []})"), {}) == "Nothing would change.\n");
 }

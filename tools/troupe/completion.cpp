@@ -204,13 +204,8 @@ private:
   }
 
   void offer_word() {
-    if (verb_ == "plan" && given_.empty())
-      add({{"drain", "empty a node"},
-           {"lose", "lose a node at once"},
-           {"add", "add nodes"}});
-    if (verb_ == "plan" && !given_.empty()
-        && (given_[0] == "drain" || given_[0] == "lose"))
-      return add_names(named::nodes);
+    if (verb_ == "plan")
+      return offer_plan();
     // Without a name it is a daemon, with one it shows that node.
     if (verb_ == "node")
       return add_names(named::nodes);
@@ -223,6 +218,25 @@ private:
       index = usage_.words.size() - 1;
     }
     offer_form(usage_.words[index], "");
+  }
+
+  void offer_plan() {
+    if (given_.empty()) {
+      result_.files = true;
+      return add({{"drain", "empty nodes"},
+                  {"lose", "lose nodes at once"},
+                  {"add", "add nodes"},
+                  {"scale", "give jobs other counts"},
+                  {"stop", "stop jobs"}});
+    }
+    if (given_[0] == "drain" || given_[0] == "lose")
+      add_names(named::nodes);
+    else if (given_[0] == "scale")
+      add_names(named::jobs, "", "=");
+    else if (given_[0] == "stop")
+      add_names(named::jobs);
+    else
+      result_.files = given_[0] != "add";
   }
 
   /// Offers what `form` stands for in help.

@@ -39,6 +39,7 @@ show_job(const json_value& job, const json_value& tasks, const screen& s);
 [[nodiscard]] std::string
 show_node(const json_value& node, const json_value& tasks, const screen& s);
 [[nodiscard]] std::string show_why(const json_value& why, const screen& s);
+[[nodiscard]] std::string show_plan(const json_value& plan, const screen& s);
 [[nodiscard]] std::string
 show_cluster(const json_value& cluster, const screen& s);
 

@@ -46,10 +46,13 @@ constexpr auto debugging = std::to_array<verb>({
 });
 
 constexpr auto operating = std::to_array<verb>({
+  {"plan", "say what a change would do, and do nothing", run_plan},
   {"drain", "move the tasks of nodes elsewhere", run_drain},
   {"cordon", "place nothing more on nodes", run_cordon},
   {"uncordon", "let nodes take work again", run_uncordon},
   {"label", "set and remove labels of a node", run_label},
+  {"backup", "copy the journal of a running controller", run_backup},
+  {"restore", "make a data directory from a backup", run_restore},
   {"settings", "show and change settings of the cluster", run_settings},
 });
 

@@ -17,7 +17,11 @@ constexpr auto usage
     "  troupe bench place     places tasks on nodes, in memory\n"
     "  troupe bench cluster   runs tasks from submission to exit on simulated\n"
     "                         nodes, with real actors and the real journal\n\n"
-    "Each has --help.\n";
+    "Each has --help.\n"
+    "\n"
+    "Example:\n"
+    "  troupe bench place --nodes 10000 --tasks 100000\n"
+    "      the figure of the README\n";
 
 void print(const runtime::placement::bench_result& x) {
   std::printf("%-14s %-12s %6u nodes  %9.0f placements/s  (%9.0f per cpu "

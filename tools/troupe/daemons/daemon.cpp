@@ -61,6 +61,23 @@ void raise_descriptor_limit() {
   }
 }
 
+/// What `--help` ends with.
+std::string examples_of(std::string_view verb) {
+  if (verb == "up")
+    return "Example:\n"
+           "  troupe up --nodes 3 --data /var/lib/troupe\n"
+           "      a cluster on this machine, which survives a restart\n";
+  if (verb == "controller")
+    return "Example:\n"
+           "  troupe controller --data /var/lib/troupe\n"
+           "      then, elsewhere: troupe node --controller HOST:4641\n";
+  return "Examples:\n"
+         "  troupe node --controller 10.0.0.1:4641 --name n2 --labels zone=a\n"
+         "      joins this machine\n"
+         "  troupe node n2\n"
+         "      shows a node instead\n";
+}
+
 int complain(const std::string& what) {
   std::cerr << "troupe: " << what << '\n';
   return 2;
@@ -90,6 +107,7 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{about, std::string{"troupe "} + argv[0]};
+  app.footer(examples_of(argv[0]));
   config::daemon_options options;
   config::declare(app, which, options);
   try {

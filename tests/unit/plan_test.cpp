@@ -1,0 +1,166 @@
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "runtime/plan.hpp"
+
+#include "tests/unit/cluster_fixture.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Three nodes of four cores, and what plans say about them.
+struct fixture : cluster_fixture {
+  fixture() {
+    for (auto name : {"n1", "n2", "n3"})
+      join(a_node(name));
+  }
+
+  /// Submits services of one core a task, which run.
+  void run(a_job& job) {
+    submit(job.service());
+    settle();
+  }
+  void settle() {
+    place();
+    for (auto& [name, job] : core.jobs())
+      for (uint32_t i = 0; i < job.tasks.size(); ++i)
+        if (job.tasks[i].state == task_state::placed)
+          started({name, i});
+  }
+
+  plan_view plan(const plan_change& change) {
+    auto before = core.digest();
+    auto result = runtime::plan_of(runtime::image_of(core, {}, now), change);
+    REQUIRE_MESSAGE(result.has_value(), result.error().detail);
+    CHECK(core.digest() == before);
+    CHECK(result->complete);
+    return *result;
+  }
+};
+
+std::string text(const plan_view& x) {
+  std::string result;
+  for (auto& y : x.moves)
+    result += to_string(y.task) + ' ' + (y.from.empty() ? "new" : y.from) + "->"
+              + y.to + '\n';
+  for (auto& y : x.stops)
+    result += to_string(y.task) + " stops on " + y.node + '\n';
+  for (auto& y : x.does_not_fit)
+    result += std::to_string(y.tasks) + " of " + y.job
+              + " wait: " + std::string{json::name_of(y.why)} + '\n';
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a plan of nothing changes nothing") {
+  fixture x;
+  x.run(a_job("web").tasks(3));
+  CHECK(text(x.plan({})).empty());
+}
+
+TEST_CASE("a submission that is planned shows where its tasks would go") {
+  fixture x;
+  plan_change change;
+  change.submit = {a_job("web").service().tasks(2)};
+  CHECK(text(x.plan(change)) == "web.0 new->n1\nweb.1 new->n1\n");
+  CHECK(x.core.find_job("web") == nullptr);
+}
+
+TEST_CASE("what does not fit is told with its reason") {
+  fixture x;
+  plan_change change;
+  change.submit = {a_job("web").service().tasks(14)};
+  auto plan = x.plan(change);
+  CHECK(plan.counts.moves == 12);
+  REQUIRE(plan.does_not_fit.size() == 1);
+  CHECK(plan.does_not_fit[0].tasks == 2);
+  CHECK(plan.does_not_fit[0].why == reason::insufficient_cpu);
+  CHECK(plan.counts.does_not_fit == 2);
+}
+
+TEST_CASE("a node that is drained gives its tasks to the others") {
+  fixture x;
+  x.run(a_job("web").tasks(3));
+  plan_change change;
+  change.drain_nodes = {"n1"};
+  CHECK(text(x.plan(change)) == "web.0 n1->n2\nweb.1 n1->n2\nweb.2 n1->n2\n");
+}
+
+TEST_CASE("a node that is lost gives its tasks to the others") {
+  fixture x;
+  x.run(a_job("web").tasks(3));
+  plan_change change;
+  change.lose_nodes = {"n1"};
+  CHECK(text(x.plan(change)) == "web.0 n1->n2\nweb.1 n1->n2\nweb.2 n1->n2\n");
+}
+
+TEST_CASE("what the other nodes cannot take waits") {
+  fixture x;
+  x.run(a_job("web").tasks(12));
+  plan_change change;
+  change.lose_nodes = {"n2"};
+  auto plan = x.plan(change);
+  CHECK(plan.moves.empty());
+  REQUIRE(plan.does_not_fit.size() == 1);
+  CHECK(plan.does_not_fit[0].tasks == 4);
+}
+
+TEST_CASE("nodes that are added take what waits") {
+  fixture x;
+  x.run(a_job("web").tasks(14));
+  plan_change change;
+  change.add_nodes = {{.count = 2, .capacity = {}, .labels = {}, .like = "n1"}};
+  CHECK(text(x.plan(change)) == "web.12 new->new-1\nweb.13 new->new-1\n");
+  CHECK(x.core.find_node("new-1") == nullptr);
+}
+
+TEST_CASE("jobs that are stopped or made smaller stop") {
+  fixture x;
+  x.run(a_job("web").tasks(2));
+  x.run(a_job("db").tasks(1));
+  plan_change change;
+  change.stop_jobs = {"db"};
+  change.scale_jobs = {{"web", 1}};
+  CHECK(text(x.plan(change)) == "db.0 stops on n1\nweb.1 stops on n1\n");
+}
+
+TEST_CASE("a place that comes free is given to who waits") {
+  fixture x;
+  x.run(a_job("web").tasks(12));
+  x.run(a_job("next").tasks(1));
+  plan_change change;
+  change.scale_jobs = {{"web", 11}};
+  CHECK(text(x.plan(change)) == "next.0 new->n3\nweb.11 stops on n3\n");
+}
+
+TEST_CASE("a change that would be refused is refused") {
+  fixture x;
+  auto refused = [&](const plan_change& change) {
+    auto result
+      = runtime::plan_of(runtime::image_of(x.core, {}, x.now), change);
+    REQUIRE_FALSE(result.has_value());
+    return result.error().kind;
+  };
+  CHECK(refused({.drain_nodes = {"n9"}}) == refusal_kind::not_found);
+  CHECK(refused({.lose_nodes = {"n9"}}) == refusal_kind::not_found);
+  CHECK(refused({.stop_jobs = {"nothing"}}) == refusal_kind::not_found);
+  CHECK(refused({.add_nodes
+                 = {{.count = 1, .capacity = {}, .labels = {}, .like = "n9"}}})
+        == refusal_kind::not_found);
+}
+
+TEST_CASE("who comes from nowhere comes from null") {
+  plan_view x;
+  x.moves = {{{"web", 0}, "", "n1"}, {{"web", 1}, "n1", "n2"}};
+  auto written = runtime::write_plan(x);
+  CHECK(written.at("moves").at(0).at("from").is_null());
+  CHECK(written.at("moves").at(1).at("from") == "n1");
+  CHECK(written.at("moves").at(0).at("task") == "web.0");
+  CHECK(written.at("doesNotFit").as_array().empty());
+  CHECK(written.at("counts").at("doesNotFit") == 0);
+}
