@@ -12,6 +12,8 @@ namespace {
 constexpr size_t window = 2'048;
 /// Reports in one message: below 256 kB with room to spare.
 constexpr size_t batch_max = 512;
+/// Allocations whose stop came before their start.
+constexpr size_t refused_max = 4'096;
 
 task_report first_report(const work_item& x) {
   task_report result;
@@ -44,7 +46,9 @@ agent::steps agent::take(const std::vector<work_item>& items) {
     auto at = known_.find(x.allocation);
     switch (x.kind) {
     case work_kind::start:
-      if (at == known_.end()) {
+      if (auto gone = refused_.find(x.allocation); gone != refused_.end()) {
+        reports_.push(gone->second);
+      } else if (at == known_.end()) {
         known_[x.allocation] = {x, {.attempt = x.attempt}, first_report(x)};
         result.start.push_back(x);
       } else {
@@ -58,7 +62,11 @@ agent::steps agent::take(const std::vector<work_item>& items) {
         report.state = task_state::stopped;
         report.why = x.why;
         report.message = "it was not running here";
-        reports_.push(report);
+        refused_[x.allocation] = report;
+        // The oldest have the smallest numbers.
+        if (refused_.size() > refused_max)
+          refused_.erase(refused_.begin());
+        reports_.push(std::move(report));
       } else if (is_over(at->second.last)) {
         reports_.push(at->second.last);
       } else {

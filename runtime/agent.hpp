@@ -84,6 +84,9 @@ private:
   outbox<task_report> reports_;
   /// Ends in the outbox that are followed by a restart, by their sequence.
   std::map<uint64_t, run_id> ends_;
+  /// What was said to have stopped before its start was heard: a start that comes
+  /// late must not begin what has ended for the controller.
+  std::map<allocation_id, task_report> refused_;
 };
 
 } // namespace troupe::runtime

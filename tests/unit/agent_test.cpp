@@ -72,6 +72,21 @@ TEST_CASE("what runs is stopped, what does not is said to have stopped") {
   CHECK(reports[1].message == "it was not running here");
 }
 
+TEST_CASE("a start that comes after its stop does not start") {
+  runtime::agent a;
+  static_cast<void>(a.take({item_of(1, work_kind::stop)}));
+  static_cast<void>(a.take({item_of(1, work_kind::forget)}));
+  static_cast<void>(a.join());
+  auto steps = a.take({item_of(1), item_of(2)});
+  REQUIRE(steps.start.size() == 1);
+  CHECK(steps.start[0].allocation.value == 2);
+  auto reports = a.reports_to_send();
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].allocation.value == 1);
+  CHECK(reports[0].state == task_state::stopped);
+  CHECK(a.find({1}) == nullptr);
+}
+
 TEST_CASE("what is forgotten is gone, also if it was never known") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1)}));
