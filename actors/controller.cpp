@@ -30,6 +30,7 @@ struct controller::handles {
   scheduler_actor scheduler;
   nodes_actor nodes;
   live_actor live;
+  black_box_actor black_box;
   gateway_actor gateway;
 
   template <class Handle>
@@ -77,21 +78,47 @@ stand_in(nodes_actor::pointer self, current_nodes current) {
   };
 }
 
-/// Lets all count with the same meters.
+/// What waits for news by its own wish says nothing about how fast we are.
+void measure_answer(runtime::controller_meters& meters,
+                    const runtime::http::request* request, int status,
+                    std::chrono::nanoseconds took) {
+  if (request == nullptr)
+    meters.note_request("none", status, took);
+  else if (!request->parameter("wait"))
+    meters.note_request(runtime::api::pattern_of(*request), status, took);
+}
+
+/// Writes down who changed something, or was not let. What nodes say by the
+/// minute is in the journal if it matters.
+void write_down(runtime::audit& to, const runtime::access::guard& guard,
+                const runtime::http::request& x, int status) {
+  namespace access = runtime::access;
+  auto was_refused = status == 401 || status == 403;
+  if (!runtime::http::is_write(x.method) && !was_refused)
+    return;
+  auto needs = access::right_of(x.method, runtime::api::pattern_of(x));
+  if (needs == access::right::serve && !was_refused)
+    return;
+  auto now = wall_clock::read(std::chrono::steady_clock::now());
+  to.note({now, guard.name_of_caller(x, now), x.remote,
+           runtime::http::to_string(x.method), x.path,
+           x.parameter("dryRun") == "true", status});
+}
+
+/// Lets all count with the same meters, and the server tell of its answers.
 void share_meters(controller_options& x) {
   x.scheduler.meters = x.meters;
   x.journal.meters = x.meters;
   x.node.meters = x.meters;
   x.gateway.meters = x.meters;
   x.gateway.node_meters = x.node_meters;
-  // What waits for news by its own wish says nothing about how fast we are.
-  x.http.on_answer = [meters = x.meters](const runtime::http::request* request,
-                                         int status,
-                                         std::chrono::nanoseconds took) {
-    if (request == nullptr)
-      meters->note_request("none", status, took);
-    else if (!request->parameter("wait"))
-      meters->note_request(runtime::api::pattern_of(*request), status, took);
+  x.gateway.guard = x.guard;
+  x.http.on_answer = [meters = x.meters, guard = x.guard, audit = x.audit](
+                       const runtime::http::request* request, int status,
+                       std::chrono::nanoseconds took) {
+    measure_answer(*meters, request, status, took);
+    if (audit && request != nullptr)
+      write_down(*audit, *guard, *request, status);
   };
 }
 
@@ -176,12 +203,22 @@ controller::start(caf::actor_system& system, controller_options options,
                         h->get(&handles::watch), h->get(&handles::journal)));
      }});
   children.push_back(
+    {"black box", [=](caf::event_based_actor* self) {
+       return h->keep(&handles::black_box,
+                      self->spawn<caf::detached>(black_box, options.black_box,
+                                                 h->get(&handles::scheduler),
+                                                 h->get(&handles::nodes),
+                                                 h->get(&handles::watch)));
+     }});
+  children.push_back(
     {"gateway", [=](caf::event_based_actor* self) {
        return h->keep(&handles::gateway,
                       self->spawn<caf::detached>(
                         gateway, options.gateway, h->get(&handles::scheduler),
                         h->get(&handles::nodes), h->get(&handles::watch),
-                        h->get(&handles::live)));
+                        h->get(&handles::live),
+
+                        h->get(&handles::black_box)));
      }});
   supervisor_options root{"controller", restart_strategy::rest_for_one};
   result->root_ = system.spawn(supervisor, root, std::move(children));
@@ -254,6 +291,7 @@ void controller::stop() {
   handles_->scheduler = nullptr;
   handles_->nodes = nullptr;
   handles_->live = nullptr;
+  handles_->black_box = nullptr;
   handles_->gateway = nullptr;
 }
 

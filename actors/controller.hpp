@@ -10,9 +10,11 @@
 #include "messages/expected.hpp"
 #include "messages/interfaces.hpp"
 
+#include "runtime/audit.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/journal/journal.hpp"
 
+#include "actors/black_box.hpp"
 #include "actors/gateway.hpp"
 #include "actors/journal.hpp"
 #include "actors/live.hpp"
@@ -36,11 +38,17 @@ struct controller_options {
   watch_options watch;
   node_actor_options node;
   live_actor_options live;
+  black_box_options black_box;
   gateway_options gateway;
   /// What all of these count with, and what nodes of this process count with.
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
   std::shared_ptr<const runtime::node_meters> node_meters{};
+  /// Who may use REST. The gateway has it to read, and who made it to change.
+  std::shared_ptr<runtime::access::guard> guard
+    = std::make_shared<runtime::access::guard>();
+  /// Where it is written down who changed what; null: nowhere.
+  std::shared_ptr<runtime::audit> audit{};
   /// How long reading the journal may take.
   std::chrono::milliseconds start_timeout{600'000};
   /// Called when the controller can no longer go on; the process must end.
@@ -50,7 +58,7 @@ struct controller_options {
 /// The control plane of one process:
 ///
 ///   root (rest for one) -> journal, watch, scheduler, policies, nodes, live,
-///                          gateway
+///                          black box, gateway
 ///
 /// Whoever starts again takes with it all that hold its handle.
 class controller {

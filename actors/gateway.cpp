@@ -53,9 +53,21 @@ auto no_such_node(const http_call& call, const std::string& node) {
 } // namespace
 
 void gateway_state::serve(http_call call) {
+  auto who = options.guard->admit(call.exchange->request(),
+                                  wall.at(self->clock().now()));
+  if (!who)
+    return call.exchange->answer(api::to_response(who.error()));
   auto parsed = api::parse(call.exchange->request(), chance());
   if (!parsed)
     return call.exchange->answer(api::to_response(parsed.error()));
+  if (auto* x = std::get_if<api::command_call>(&*parsed))
+    if (auto* join = std::get_if<join_node>(&x->what);
+        join != nullptr && !who->node.empty()
+        && join->profile.name != who->node)
+      return call.exchange->answer(api::render(
+        refusal{refusal_kind::forbidden,
+                "this token speaks for node " + who->node + " alone",
+                {}}));
   std::visit([&](auto& x) { on(call, x); }, *parsed);
 }
 
@@ -123,7 +135,8 @@ void gateway_state::on(http_call call, api::query_call& x) {
 }
 
 void gateway_state::on(http_call call, api::log_request& x) {
-  self->spawn(log_relay, std::move(call), std::move(x), scheduler, nodes);
+  self->spawn(log_relay, std::move(call), std::move(x), scheduler, nodes,
+              black_box);
 }
 
 void gateway_state::on(http_call call, api::exec_request& x) {
@@ -330,13 +343,14 @@ void gateway_state::on(http_call call, api::page_request& x) {
 gateway_actor::behavior_type
 gateway(gateway_actor::stateful_pointer<gateway_state> self,
         gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
-        watch_actor watch, live_actor live) {
+        watch_actor watch, live_actor live, black_box_actor black_box) {
   auto& state = self->state;
   state.options = std::move(options);
   state.scheduler = std::move(scheduler);
   state.nodes = std::move(nodes);
   state.watch = std::move(watch);
   state.live = std::move(live);
+  state.black_box = std::move(black_box);
   return {
     [&state](http_call& x) {
       state.alive.note_mailbox(state.self->mailbox().size());

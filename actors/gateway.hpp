@@ -9,12 +9,14 @@
 
 #include "messages/interfaces.hpp"
 
+#include "runtime/access/guard.hpp"
 #include "runtime/api/assets.hpp"
 #include "runtime/api/call.hpp"
 #include "runtime/metrics/controller_meters.hpp"
 #include "runtime/metrics/node_meters.hpp"
 
 #include "actors/census.hpp"
+#include "actors/clock.hpp"
 
 namespace troupe {
 
@@ -34,6 +36,9 @@ struct gateway_options {
     = std::make_shared<runtime::controller_meters>();
   /// Of nodes in this process; null if there are none.
   std::shared_ptr<const runtime::node_meters> node_meters{};
+  /// Who may ask what; as it is made, everybody everything.
+  std::shared_ptr<const runtime::access::guard> guard
+    = std::make_shared<const runtime::access::guard>();
   /// Files of the dashboard; none: there is no dashboard.
   std::shared_ptr<const runtime::api::assets> dashboard = {};
 };
@@ -43,7 +48,7 @@ struct gateway_state {
   static inline const char* name = "gateway";
 
   explicit gateway_state(gateway_actor::pointer self)
-    : self(self), chance(std::random_device{}()) {}
+    : self(self), wall(self->clock().now()), chance(std::random_device{}()) {}
 
   void serve(http_call call);
   void on(http_call call, runtime::api::command_call& x);
@@ -66,11 +71,13 @@ struct gateway_state {
 
   census alive{name};
   gateway_actor::pointer self;
+  wall_clock wall;
   gateway_options options;
   scheduler_actor scheduler;
   nodes_actor nodes;
   watch_actor watch;
   live_actor live;
+  black_box_actor black_box;
   std::mt19937_64 chance;
   size_t commands_open = 0;
   size_t plans_open = 0;
@@ -80,6 +87,6 @@ struct gateway_state {
 gateway_actor::behavior_type
 gateway(gateway_actor::stateful_pointer<gateway_state> self,
         gateway_options options, scheduler_actor scheduler, nodes_actor nodes,
-        watch_actor watch, live_actor live);
+        watch_actor watch, live_actor live, black_box_actor black_box);
 
 } // namespace troupe

@@ -107,8 +107,12 @@ void log_relay_state::step() {
   }
   auto open = std::count_if(sources.begin(), sources.end(),
                             [](const source& x) { return !x.ended; });
-  if (open == 0 || (idle >= sources.size() && !what.follow))
+  if (open == 0 || (idle >= sources.size() && !what.follow)) {
+    // Its machine may have removed what it wrote.
+    if (!has_told && !has_asked)
+      return use_kept({});
     return finish();
+  }
   if (idle >= sources.size()) {
     // An empty chunk shows whether anybody still reads.
     idle = 0;
@@ -126,14 +130,65 @@ void log_relay_state::step() {
   self->request(nodes, options.request_timeout, forward_read_log{node, ask})
     .then([this, mine](const log_chunk& x) { take(mine, x); },
           [this](const caf::error&) {
-            unsent = "\n[troupe] node " + node + " does not answer\n";
-            for (auto& x : sources)
-              x.ended = true;
-            step();
+            use_kept("node " + node + " does not answer");
           });
 }
 
+/// The last lines of `text`, as many as were asked for.
+std::string_view log_relay_state::tail_of(std::string_view text) const {
+  if (!what.tail)
+    return text;
+  if (*what.tail == 0)
+    return {};
+  auto at = text.size();
+  // A break at the very end ends the last line and begins none.
+  if (at > 0 && text.back() == '\n')
+    --at;
+  for (auto lines = *what.tail; lines > 0; --lines) {
+    if (at == 0)
+      return text;
+    at = text.rfind('\n', at - 1);
+    if (at == std::string_view::npos)
+      return text;
+  }
+  return text.substr(at + 1);
+}
+
+void log_relay_state::use_kept(const std::string& why_not) {
+  for (auto& x : sources)
+    x.ended = true;
+  auto say = [this, why_not] {
+    if (!why_not.empty())
+      unsent = "\n[troupe] " + why_not + '\n';
+    step();
+  };
+  auto asked_before = std::exchange(has_asked, true);
+  if (has_told || !black_box || asked_before)
+    return say();
+  self
+    ->request(black_box, options.request_timeout,
+              read_kept_output{allocation, attempt})
+    .then(
+      [this, say](const kept_output& x) {
+        if (x.found)
+          give_kept(x);
+        else
+          say();
+      },
+      [say](const caf::error&) { say(); });
+}
+
+void log_relay_state::give_kept(const kept_output& x) {
+  for (auto& source : sources)
+    unsent
+      += tail_of(std::string_view{source.stream} == "stdout" ? x.out : x.err);
+  step();
+}
+
 void log_relay_state::take(size_t mine, const log_chunk& x) {
+  if (!x.error.empty() && !has_told && !has_asked)
+    return use_kept(x.error);
+  has_told = has_told || !x.bytes.empty();
   unsent = runtime::from_base64(x.bytes);
   idle = unsent.empty() ? idle + 1 : 0;
   sources[mine].ended = x.ended || !x.error.empty();
@@ -157,12 +212,14 @@ log_relay_actor::behavior_type log_relay_state::make_behavior() {
 log_relay_actor::behavior_type
 log_relay(log_relay_actor::stateful_pointer<log_relay_state> self,
           http_call call, runtime::api::log_request what,
-          scheduler_actor scheduler, nodes_actor nodes) {
+          scheduler_actor scheduler, nodes_actor nodes,
+          black_box_actor black_box) {
   auto& state = self->state;
   state.call = std::move(call);
   state.what = std::move(what);
   state.scheduler = std::move(scheduler);
   state.nodes = std::move(nodes);
+  state.black_box = std::move(black_box);
   state.find_allocation();
   return state.make_behavior();
 }

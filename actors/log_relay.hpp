@@ -41,6 +41,10 @@ struct log_relay_state {
   void open_stream();
   void step();
   void take(size_t source, const log_chunk& x);
+  /// Goes on with what is kept, if the node has told nothing yet.
+  void use_kept(const std::string& why_not);
+  void give_kept(const kept_output& x);
+  [[nodiscard]] std::string_view tail_of(std::string_view text) const;
   void again(std::chrono::milliseconds delay);
   void finish();
 
@@ -50,6 +54,7 @@ struct log_relay_state {
   runtime::api::log_request what;
   scheduler_actor scheduler;
   nodes_actor nodes;
+  black_box_actor black_box;
   allocation_id allocation;
   uint32_t attempt = 0;
   std::string node;
@@ -63,6 +68,10 @@ struct log_relay_state {
   size_t next = 0;
   /// Sources in a row that had nothing.
   size_t idle = 0;
+  /// Whether the node has told anything.
+  bool has_told = false;
+  /// Whether the black box was asked.
+  bool has_asked = false;
   /// Taken from the machine and not yet by the client.
   std::string unsent;
   bool ticking = false;
@@ -72,6 +81,7 @@ struct log_relay_state {
 log_relay_actor::behavior_type
 log_relay(log_relay_actor::stateful_pointer<log_relay_state> self,
           http_call call, runtime::api::log_request what,
-          scheduler_actor scheduler, nodes_actor nodes);
+          scheduler_actor scheduler, nodes_actor nodes,
+          black_box_actor black_box);
 
 } // namespace troupe

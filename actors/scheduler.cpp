@@ -211,12 +211,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
     [this](const heartbeat& x) {
       if (core->find_node(x.node) == nullptr)
         return;
-      auto& v = vitals[x.node];
-      v.last_heard = now();
-      v.used = x.used;
-      v.tasks.clear();
-      for (auto& usage : x.tasks)
-        v.tasks[usage.allocation] = usage;
+      runtime::note_heartbeat(vitals[x.node], x, now());
       for (auto& y : x.checks)
         options.meters->note_health_checks(json::name_of(y.kind),
                                            json::name_of(y.result), y.count);

@@ -13,6 +13,7 @@
 #include "messages/json.hpp"
 #include "messages/quantity.hpp"
 
+#include "runtime/log.hpp"
 #include "runtime/machine.hpp"
 
 namespace troupe::config {
@@ -20,6 +21,9 @@ namespace troupe::config {
 namespace fs = std::filesystem;
 
 namespace {
+
+/// Output of past tasks that is kept if nothing is kept on disk.
+constexpr uint64_t memory_output_bytes_max = uint64_t{32} << 20;
 
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> result;
@@ -99,6 +103,9 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
       .add_option("--allowed-host", to.allowed_hosts,
                   "Further names that clients may call this server by")
       ->envname("TROUPE_ALLOWED_HOST");
+    add(app, "tokens", to.tokens,
+        "File of the tokens that REST wants, as config/README.md says; read "
+        "again on SIGHUP");
   }
   if (which == daemon::up) {
     add(app, "nodes", to.nodes, "How many nodes to run in this process");
@@ -249,6 +256,36 @@ expected<tls_files, std::string> tls_of(const daemon_options& x) {
   return result;
 }
 
+expected<void, std::string>
+read_tokens(const daemon_options& x, runtime::access::guard& to) {
+  namespace access = runtime::access;
+  auto http = read_host_port("http", x.http);
+  if (!http)
+    return make_unexpected(http.error());
+  if (!x.tokens.empty()) {
+    std::ifstream in{x.tokens};
+    std::stringstream text;
+    text << in.rdbuf();
+    if (!in)
+      return make_unexpected("--tokens: cannot read " + x.tokens);
+    auto read = access::tokens::read(text.str());
+    if (!read)
+      return make_unexpected("--tokens " + x.tokens + ": " + read.error());
+    to.set(std::move(*read));
+  } else if (!is_loopback(http->host)) {
+    auto file = (fs::path{x.data} / "admin.token").string();
+    auto token = access::find_or_make_token(file);
+    if (!token)
+      return make_unexpected(token.error());
+    access::tokens first;
+    first.add({"first admin", access::role::admin, {}}, *token);
+    to.set(std::move(first));
+    runtime::log::info("whoever uses --http {} needs the token in {}", x.http,
+                       file);
+  }
+  return {};
+}
+
 std::string journal_address(const daemon_options& x) {
   if (!x.journal.empty())
     return x.journal;
@@ -272,12 +309,12 @@ controller_of(const daemon_options& x) {
       + " lets other machines in, and whoever reaches that port without a "
         "certificate could run anything here: give --tls-ca, --tls-cert and "
         "--tls-key as well, or listen on 127.0.0.1");
-  if (!is_loopback(http->host))
-    return make_unexpected(
-      "--http " + x.http
-      + " would let anybody who reaches it run anything here: this version "
-        "has no tokens yet. Serve it on 127.0.0.1, behind a proxy or an ssh "
-        "tunnel");
+  auto guard = std::make_shared<runtime::access::guard>();
+  if (auto ok = read_tokens(x, *guard); !ok)
+    return make_unexpected(ok.error());
+  auto audit = runtime::audit::open((fs::path{x.data} / "audit.log").string());
+  if (!audit)
+    return make_unexpected(audit.error());
   auto heartbeat = duration("heartbeat", x.heartbeat);
   auto unhealthy = duration("unhealthy-after", x.unhealthy_after);
   auto removed = duration("removed-after", x.removed_after);
@@ -288,6 +325,12 @@ controller_of(const daemon_options& x) {
     return make_unexpected("--unhealthy-after must be longer than --heartbeat, "
                            "or every node would be unhealthy");
   controller_options result;
+  if (x.journal == "memory")
+    result.black_box.store.bytes_max = memory_output_bytes_max;
+  else
+    result.black_box.store.file = fs::path{x.data} / "output.db";
+  result.guard = guard;
+  result.audit = *audit;
   result.http.host = http->host;
   result.http.port = http->port;
   result.http.allowed_hosts = x.allowed_hosts;

@@ -35,6 +35,7 @@ struct daemon_options {
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> allowed_hosts;
+  std::string tokens;
   uint32_t nodes = 1;
   bool keep_tasks = false;
   std::string name;
@@ -87,6 +88,12 @@ read_labels(const std::string& text);
 /// Refuses to listen for machines beyond this one without TLS.
 [[nodiscard]] expected<controller_options, std::string>
 controller_of(const daemon_options& x);
+
+/// Reads the tokens that open REST into `to`: those of `--tokens`, or, if it is
+/// served beyond this machine without any, one that is made. Later calls read
+/// them anew. REQUIRES: the data directory is there.
+[[nodiscard]] expected<void, std::string>
+read_tokens(const daemon_options& x, runtime::access::guard& to);
 
 [[nodiscard]] std::string journal_address(const daemon_options& x);
 

@@ -237,6 +237,19 @@ struct forward_read_log {
   read_log what;
 };
 
+/// Asks for what is kept of the output of a run that may be gone.
+struct read_kept_output {
+  allocation_id allocation;
+  uint32_t attempt = 0;
+};
+
+/// The last of what it wrote; not `found` if nothing is kept.
+struct kept_output {
+  bool found = false;
+  std::string out;
+  std::string err;
+};
+
 struct forward_exec {
   std::string node;
   exec_command what;
@@ -353,6 +366,14 @@ using journal_actor = caf::typed_actor<
 
 /// Hears of all durable facts, in order.
 using event_listener_actor = caf::typed_actor<caf::reacts_to<event_batch>>;
+
+/// BLACK BOX: keeps the end of what tasks wrote, for when their node is gone.
+using black_box_actor = caf::typed_actor<
+  // Takes durable facts.
+  caf::reacts_to<event_batch>,
+  caf::replies_to<read_kept_output>::with<kept_output>,
+  // INTERNAL: lets time pass.
+  caf::reacts_to<atom::tick>>;
 
 /// WATCH: tells whoever looks what has happened.
 using watch_actor = caf::typed_actor<
@@ -530,6 +551,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::poll_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::post_reports)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forward_read_log)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::forward_exec)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_kept_output)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::kept_output)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::serve_policy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::start_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_run)

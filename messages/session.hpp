@@ -83,10 +83,12 @@ struct read_log {
   uint32_t bytes_max = 65'536;
   /// 0: the last one there.
   uint32_t attempt = 0;
+  /// The last `bytes_max` bytes, and no reader is remembered.
+  bool once = false;
   bool operator==(const read_log&) const = default;
   BOOST_DESCRIBE_CLASS(read_log, (),
                        (allocation, stream, reader, tail_lines, bytes_max,
-                        attempt),
+                        attempt, once),
                        (), ())
 };
 

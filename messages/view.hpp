@@ -30,10 +30,14 @@ struct attempt_view {
   std::optional<timestamp> placed_at;
   std::optional<timestamp> started_at;
   std::optional<timestamp> ended_at;
+  /// The most that was measured, if anything was.
+  std::optional<double> cpu_seconds;
+  std::optional<int64_t> peak_memory;
   bool operator==(const attempt_view&) const = default;
   BOOST_DESCRIBE_CLASS(attempt_view, (),
                        (attempt, allocation, node, state, why, message,
-                        exit_code, placed_at, started_at, ended_at),
+                        exit_code, placed_at, started_at, ended_at, cpu_seconds,
+                        peak_memory),
                        (), ())
 };
 

@@ -28,14 +28,22 @@ public:
   }
 };
 
+expected<spdlog::level::level_enum, std::string>
+level_called(const std::string& name) {
+  auto result = spdlog::level::from_str(name);
+  if (result == spdlog::level::off && name != "off")
+    return make_unexpected("there is no log level \"" + name
+                           + "\"; write trace, debug, info, warn, error or "
+                             "off");
+  return result;
+}
+
 } // namespace
 
 expected<void, std::string> start(const options& x) {
-  auto level = spdlog::level::from_str(x.level);
-  if (level == spdlog::level::off && x.level != "off")
-    return make_unexpected("there is no log level \"" + x.level
-                           + "\"; write trace, debug, info, warn, error or "
-                             "off");
+  auto level = level_called(x.level);
+  if (!level)
+    return make_unexpected(level.error());
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   if (x.format == "json")
     formatter->add_flag<json_text>('J').set_pattern(
@@ -51,9 +59,17 @@ expected<void, std::string> start(const options& x) {
     "troupe", sink, spdlog::thread_pool(),
     spdlog::async_overflow_policy::overrun_oldest);
   logger->set_formatter(std::move(formatter));
-  logger->set_level(level);
+  logger->set_level(*level);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
+  return {};
+}
+
+expected<void, std::string> set_level(const std::string& name) {
+  auto level = level_called(name);
+  if (!level)
+    return make_unexpected(level.error());
+  spdlog::default_logger()->set_level(*level);
   return {};
 }
 

@@ -22,6 +22,9 @@ struct options {
 /// Sets the log up. Errors: a sentence that names the accepted values.
 [[nodiscard]] expected<void, std::string> start(const options& x);
 
+/// Changes the level of a log that was started. Errors: as `start`.
+[[nodiscard]] expected<void, std::string> set_level(const std::string& level);
+
 /// Writes what is waiting.
 void flush();
 

@@ -16,7 +16,16 @@ struct node_vitals {
   /// Use of the whole machine.
   resources used;
   std::map<allocation_id, task_usage> tasks;
+  /// The most that each allocation was seen to use, also after its end; those
+  /// of the newest `peaks_max`.
+  std::map<allocation_id, task_usage> peaks;
 };
+
+/// Allocations of one node whose peaks are remembered.
+inline constexpr size_t peaks_max = 1'000;
+
+/// Notes that a node has said `x` at `now`.
+void note_heartbeat(node_vitals& to, const heartbeat& x, timestamp now);
 
 /// By name of the node.
 using vitals = std::map<std::string, node_vitals, std::less<>>;

@@ -37,14 +37,30 @@ struct docker_driver_state::output {
     }
     return result;
   }
+
+  /// All there is, which `open_log` has cut to its end; nothing while more comes.
+  [[nodiscard]] std::optional<log_chunk> take_end(size_t bytes_max) {
+    {
+      std::lock_guard guard{mutex};
+      if (!ended)
+        return std::nullopt;
+      bytes.erase(0, bytes.size() - std::min(bytes.size(), bytes_max));
+    }
+    return take(bytes_max);
+  }
 };
 
 namespace {
+
+/// Lines of which the end of what a container wrote is taken. The engine counts
+/// lines, not bytes.
+constexpr uint32_t end_lines = 2'000;
 
 struct docker_read_state {
   static inline const char* name = "read";
   caf::typed_response_promise<log_chunk> promise;
   size_t bytes_max = 0;
+  bool once = false;
 };
 
 /// How often output is looked for while a reader waits.
@@ -64,17 +80,23 @@ docker_read(docker_read_actor::stateful_pointer<docker_read_state> self,
   return {
     [self](const read_log& x) -> caf::result<log_chunk> {
       self->state.bytes_max = x.bytes_max;
+      self->state.once = x.once;
       self->state.promise = self->make_response_promise<log_chunk>();
       self->send(self, atom::tick_v);
       return self->state.promise;
     },
     [self, from, until](atom::tick) {
-      auto chunk = from->take(self->state.bytes_max);
+      auto chunk = self->state.once ? from->take_end(self->state.bytes_max)
+                                    : from->take(self->state.bytes_max);
       if (!chunk && self->clock().now() < until) {
         self->delayed_send(self, look_interval, atom::tick_v);
         return;
       }
-      self->state.promise.deliver(chunk.value_or(log_chunk{}));
+      // Half of an end would be taken for the whole.
+      auto nothing = self->state.once
+                       ? log_chunk{"the engine does not send it", {}}
+                       : log_chunk{};
+      self->state.promise.deliver(chunk.value_or(std::move(nothing)));
       self->quit();
     },
   };
@@ -178,14 +200,18 @@ void docker_driver_state::open_log(reader& mine, const read_log& x) {
   docker::log_query query;
   query.out = x.stream != "stderr";
   query.err = !query.out;
-  query.follow = true;
-  if (x.tail_lines >= 0)
+  query.follow = !x.once;
+  if (x.once)
+    query.tail = end_lines;
+  else if (x.tail_lines >= 0)
     query.tail = static_cast<uint32_t>(x.tail_lines);
   mine.stream = engine->logs(
     {x.allocation, x.attempt}, query,
-    [to = mine.output, limit = options.reader_bytes_max](auto,
-                                                         std::string_view y) {
+    [to = mine.output, limit = options.reader_bytes_max,
+     end = x.once ? x.bytes_max : 0](auto, std::string_view y) {
       std::lock_guard guard{to->mutex};
+      if (end > 0 && to->bytes.size() > end)
+        to->bytes.erase(0, to->bytes.size() - end);
       if (to->bytes.size() + y.size() <= limit)
         to->bytes += y;
       else if (to->error.empty())
@@ -201,6 +227,12 @@ void docker_driver_state::open_log(reader& mine, const read_log& x) {
 
 caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
   auto now = self->clock().now();
+  if (x.once) {
+    reader one;
+    open_log(one, x);
+    return self->delegate(
+      self->spawn(docker_read, one.output, now + options.ended_patience), x);
+  }
   auto close = [this](const reader& y) { engine->cancel(y.stream); };
   std::erase_if(readers, [&](auto& y) {
     if (now - y.second.last_read < options.reader_idle)

@@ -136,7 +136,17 @@ void process_driver_state::start(const start_run& x) {
   listeners.tell(event_of({x.item.allocation, x.item.attempt}, failed));
 }
 
+log_chunk process_driver_state::read_end(const read_log& x) {
+  auto bytes = process::read_log(
+    engine->dir({x.allocation, x.attempt}),
+    x.stream == "stderr" ? process::log_stream::err : process::log_stream::out,
+    process::log_start{-1, x.bytes_max}, x.bytes_max);
+  return {{}, runtime::to_base64(bytes), true};
+}
+
 log_chunk process_driver_state::read(const read_log& x) {
+  if (x.once)
+    return read_end(x);
   auto now = self->clock().now();
   std::erase_if(readers, [&](auto& y) {
     return now - y.second.last_read > options.reader_idle;

@@ -38,6 +38,7 @@ struct process_driver_state {
   driver_actor::behavior_type make_behavior();
   void start(const start_run& x);
   [[nodiscard]] log_chunk read(const read_log& x);
+  [[nodiscard]] log_chunk read_end(const read_log& x);
 
   driver_actor::pointer self;
   process_driver_options options;

@@ -27,9 +27,23 @@ object write_attempt(const attempt_view& x) {
   result["exitCode"] = nullptr;
   result["startedAt"] = nullptr;
   result["endedAt"] = nullptr;
+  result["cpuSeconds"] = nullptr;
+  result["peakMemory"] = nullptr;
   json::write_members(result, x, json::detail::full);
   result["reason"] = reason_json(x.why);
   return result;
+}
+
+attempt_view with_peaks(attempt_view x, const present& p) {
+  auto node = p.vitals.find(x.node);
+  if (node == p.vitals.end())
+    return x;
+  auto peak = node->second.peaks.find(x.allocation);
+  if (peak == node->second.peaks.end())
+    return x;
+  x.cpu_seconds = peak->second.cpu_seconds;
+  x.peak_memory = peak->second.memory_bytes;
+  return x;
 }
 
 attempt_view view_of(const attempt_record& x) {
@@ -72,10 +86,10 @@ attempts_of(const present& p, const job_record& job, uint32_t index) {
   boost::json::array result;
   if (auto at = job.past.find(index); at != job.past.end())
     for (auto& x : at->second)
-      result.push_back(write_attempt(view_of(x)));
+      result.push_back(write_attempt(with_peaks(view_of(x), p)));
   auto* task = record_of(job, index);
   if (task != nullptr && task->attempt > 0)
-    result.push_back(write_attempt(last_attempt(p, job, index)));
+    result.push_back(write_attempt(with_peaks(last_attempt(p, job, index), p)));
   return result;
 }
 

@@ -23,6 +23,7 @@ start_controller(const config::daemon_options& options) {
     return make_unexpected(control.error());
   control->gateway.dashboard
     = std::make_shared<runtime::api::assets>(dashboard_files());
+  auto guard = control->guard;
   auto tls = config::tls_of(options);
   auto journal = runtime::open_journal(config::journal_address(options));
   if (!journal)
@@ -40,12 +41,16 @@ start_controller(const config::daemon_options& options) {
   all->control = std::move(*started);
   auto listen = options.listen.substr(0, options.listen.rfind(':')) + ':'
                 + std::to_string(all->control->listen_port());
-  return running_daemon{
-    "http=" + all->control->http_address() + " listen=" + listen, [all] {
-      all->control->stop();
-      all->control.reset();
-      all->system.reset();
-    }};
+  return running_daemon{"http=" + all->control->http_address()
+                          + " listen=" + listen,
+                        [all] {
+                          all->control->stop();
+                          all->control.reset();
+                          all->system.reset();
+                        },
+                        [guard](const config::daemon_options& x) {
+                          return config::read_tokens(x, *guard);
+                        }};
 }
 
 } // namespace

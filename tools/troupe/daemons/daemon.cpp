@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -83,6 +84,42 @@ int complain(const std::string& what) {
   return 2;
 }
 
+/// Reads flags, environment and configuration file. Returns the exit code if that
+/// is all there is to do.
+std::optional<int> read_options(int argc, char** argv, config::daemon which,
+                                const char* about, config::daemon_options& to) {
+  CLI::App app{about, std::string{"troupe "} + argv[0]};
+  app.footer(examples_of(argv[0]));
+  config::declare(app, which, to);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return 0;
+  } catch (const CLI::ParseError& x) {
+    return complain(std::string{x.what()} + "; see `troupe " + argv[0]
+                    + " --help`");
+  }
+  if (auto ok = config::read_config_file(app, to); !ok)
+    return complain(ok.error());
+  return std::nullopt;
+}
+
+/// Takes over what can be: what is wrong is said, and everything stays as it was.
+void reload(int argc, char** argv, config::daemon which, const char* about,
+            const running_daemon& running, const std::string& data) {
+  config::daemon_options options;
+  if (read_options(argc, argv, which, about, options))
+    return log::error("the options are not taken over");
+  options.data = data;
+  if (auto ok = log::set_level(options.log_level); !ok)
+    return log::error("the options are not taken over: {}", ok.error());
+  if (running.reload)
+    if (auto ok = running.reload(options); !ok)
+      return log::error("the options are not taken over: {}", ok.error());
+  log::info("the options were read again");
+}
+
 } // namespace
 
 void set_spawner(runtime::process::spawner x) {
@@ -106,21 +143,9 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
   auto signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  CLI::App app{about, std::string{"troupe "} + argv[0]};
-  app.footer(examples_of(argv[0]));
   config::daemon_options options;
-  config::declare(app, which, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return 0;
-  } catch (const CLI::ParseError& x) {
-    return complain(std::string{x.what()} + "; see `troupe " + argv[0]
-                    + " --help`");
-  }
-  if (auto ok = config::read_config_file(app, options); !ok)
-    return complain(ok.error());
+  if (auto code = read_options(argc, argv, which, about, options))
+    return *code;
   if (options.data.empty())
     options.data = config::default_data_dir();
   std::error_code error;
@@ -139,9 +164,8 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
   std::cout << "ready " << running->ready << std::endl;
   notify_systemd("READY=1");
   auto signal = 0;
-  do
-    sigwait(&signals, &signal);
-  while (signal == SIGHUP);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
+    reload(argc, argv, which, about, *running, options.data);
   notify_systemd("STOPPING=1");
   log::info("stopping");
   running->stop();

@@ -12,11 +12,14 @@ void set_spawner(runtime::process::spawner x);
 [[nodiscard]] std::shared_ptr<runtime::process::spawner> the_spawner();
 
 /// Runs a daemon: reads the options, starts it with `start`, tells that it is
-/// ready, and waits for a signal. `start` gives what the line `ready` says, and
+/// ready, and waits for a signal. SIGHUP reads the options again. `start` gives what the line `ready` says, and
 /// how to stop. Returns the exit code.
 struct running_daemon {
   std::string ready;
   std::function<void()> stop;
+  /// Takes over what can be changed of the options; may be absent.
+  std::function<expected<void, std::string>(const config::daemon_options&)>
+    reload{};
 };
 int run_daemon(int argc, char** argv, config::daemon which, const char* about,
                const std::function<expected<running_daemon, std::string>(

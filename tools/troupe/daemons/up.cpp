@@ -28,6 +28,7 @@ start_up(const config::daemon_options& options) {
     return make_unexpected(control.error());
   control->gateway.dashboard
     = std::make_shared<runtime::api::assets>(dashboard_files());
+  auto guard = control->guard;
   auto tls = config::tls_of(options);
   auto journal = runtime::open_journal(config::journal_address(options));
   if (!journal)
@@ -74,7 +75,8 @@ start_up(const config::daemon_options& options) {
             << "  REST      http://" << http << "/v1/cluster\n"
             << "  join      troupe node --controller " << listen << "\n\n";
   auto keep = options.keep_tasks;
-  return running_daemon{"http=" + http + " listen=" + listen, [all, keep] {
+  return running_daemon{"http=" + http + " listen=" + listen,
+                        [all, keep] {
                           // The controller first: what ends now is not the
                           // tasks' doing, and is not to be told as such.
                           all->control->stop();
@@ -86,6 +88,9 @@ start_up(const config::daemon_options& options) {
                           all->nodes.clear();
                           all->control.reset();
                           all->system.reset();
+                        },
+                        [guard](const config::daemon_options& x) {
+                          return config::read_tokens(x, *guard);
                         }};
 }
 
