@@ -58,6 +58,8 @@ constexpr auto rules = std::to_array<rule>({
   {method::get, "/v1/cache", right::view},
   {method::del, "/v1/cache", right::submit},
   {method::put, "/v1/settings", right::administer},
+  // Everything there is, in one file.
+  {method::get, "/v1/backup", right::administer},
   {method::get, "/healthz", right::none},
   {method::get, "/readyz", right::none},
   {method::get, "/metrics", right::view},

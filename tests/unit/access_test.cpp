@@ -94,6 +94,7 @@ const std::vector<row> who_may{
   {method::get, "/v1/cache", "admin operator submitter viewer"},
   {method::del, "/v1/cache", "admin operator submitter"},
   {method::put, "/v1/settings", "admin"},
+  {method::get, "/v1/backup", "admin"},
   {method::get, "/healthz", "anybody"},
   {method::get, "/readyz", "anybody"},
   {method::get, "/metrics", "admin operator submitter viewer"},
