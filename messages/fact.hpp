@@ -74,6 +74,19 @@ struct job_dependency_met {
   BOOST_DESCRIBE_CLASS(job_dependency_met, (), (job, awaited), (), ())
 };
 
+/// Says what came of the tick `at` of a job's schedule: whether all its tasks
+/// start anew. Every tick is told once.
+struct job_ticked {
+  static constexpr auto type = "jobTicked";
+  std::string job;
+  timestamp at;
+  tick_outcome outcome = tick_outcome::started;
+  /// Ticks told at once: of those that were missed, `at` is the last.
+  uint32_t count = 1;
+  bool operator==(const job_ticked&) const = default;
+  BOOST_DESCRIBE_CLASS(job_ticked, (), (job, at, outcome, count), (), ())
+};
+
 struct job_scaled {
   static constexpr auto type = "jobScaled";
   std::string job;
@@ -300,7 +313,7 @@ using fact
                  task_stopping, task_ended, task_requeued, node_joined,
                  node_unhealthy, node_ready, node_removed, node_cordoned,
                  node_draining, node_drained, node_quarantined, node_labelled,
-                 settings_changed, leader_elected, job_dependency_met>;
+                 settings_changed, leader_elected, job_dependency_met, job_ticked>;
 
 /// A fact with its place in the journal.
 struct event {

@@ -46,10 +46,6 @@ inline constexpr std::string_view label_value_rule
 find_signal(std::string_view text);
 [[nodiscard]] std::span<const std::string_view> known_signals();
 
-/// What is wrong with five cron fields (minute, hour, day of month, month, day
-/// of week), as the rest of a sentence; empty if nothing is.
-[[nodiscard]] std::string cron_fault(std::string_view text);
-
 /// `Europe/Paris`, as a name and not as a way out of the database's folder.
 [[nodiscard]] bool is_time_zone_name(std::string_view text);
 

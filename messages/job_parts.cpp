@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "messages/cron.hpp"
 #include "messages/job_grammar.hpp"
 #include "messages/json_enum.hpp"
 
@@ -442,8 +443,8 @@ void read_schedule(const json_cursor& x, job_spec& spec) {
   if (auto cron = fields.need("cron")) {
     result.cron = cron->text(path_size_max).value_or("");
     if (cron->value().is_string() && !result.cron.empty())
-      if (auto fault = cron_fault(result.cron); !fault.empty())
-        cron->forbid(fault);
+      if (auto fields = read_cron(result.cron); !fields)
+        cron->forbid(fields.error());
   }
   if (auto zone = fields.get("timezone")) {
     auto text = zone->text(path_size_max);

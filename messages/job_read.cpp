@@ -377,6 +377,12 @@ void job_reader::check_rest() {
     for (auto& [job, outcome] : spec_.after)
       if (job == spec_.name)
         after->wrong("must not name the job itself");
+  if (auto schedule = fields_.get("schedule"); schedule && spec_.schedule
+                                               && sound("kind", "schedule")
+                                               && spec_.kind != job_kind::batch)
+    schedule->wrong("is for jobs that end; one of kind \""
+                    + std::string{enum_name(spec_.kind)}
+                    + "\" is kept running: write \"kind\": \"batch\"");
   if (auto cache = fields_.get("cache");
       cache && spec_.cache && sound("kind") && spec_.kind != job_kind::batch)
     cache->wrong("is for kind \"batch\"; a job of kind \""

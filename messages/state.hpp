@@ -92,7 +92,8 @@ enum class reason : uint8_t {
   timed_out,
   image_not_found,
   driver_error,
-  stopped_by_user
+  stopped_by_user,
+  waiting_for_schedule
 };
 BOOST_DESCRIBE_ENUM(reason, none, no_nodes, no_matching_labels,
                     insufficient_cpu, insufficient_memory, insufficient_gpu,
@@ -101,6 +102,19 @@ BOOST_DESCRIBE_ENUM(reason, none, no_nodes, no_matching_labels,
                     unknown_scheduler, waiting_for_job, backoff,
                     retries_exhausted, quota, preempted, drained, node_lost,
                     unhealthy, exit_code, signal, out_of_memory, timed_out,
-                    image_not_found, driver_error, stopped_by_user)
+                    image_not_found, driver_error, stopped_by_user,
+                    waiting_for_schedule)
+
+/// What came of a tick of a job's schedule, which says so for ticks during a run
+/// by its `overlap`. `queued` is followed by `started` of the same tick once the
+/// run before has ended. `missed`: no controller was there.
+enum class tick_outcome : uint8_t {
+  started,
+  skipped,
+  queued,
+  replaced,
+  missed
+};
+BOOST_DESCRIBE_ENUM(tick_outcome, started, skipped, queued, replaced, missed)
 
 } // namespace troupe

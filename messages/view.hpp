@@ -112,6 +112,18 @@ struct node_view {
                        (), ())
 };
 
+/// When a job with a schedule ran last and will run next.
+struct schedule_view {
+  std::optional<timestamp> next;
+  std::optional<timestamp> last;
+  /// What came of the last tick.
+  std::optional<tick_outcome> outcome;
+  std::string timezone;
+  bool operator==(const schedule_view&) const = default;
+  BOOST_DESCRIBE_CLASS(schedule_view, (), (next, last, outcome, timezone), (),
+                       ())
+};
+
 struct job_view {
   std::string name;
   job_kind kind = job_kind::batch;

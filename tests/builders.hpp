@@ -50,6 +50,11 @@ public:
     spec_.after.push_back({std::move(job), x});
     return *this;
   }
+  a_job& schedule(std::string cron, std::string zone = "UTC",
+                  overlap_rule overlap = overlap_rule::skip) {
+    return set(spec_.schedule,
+               schedule_rule{std::move(cron), std::move(zone), overlap});
+  }
   a_job& exclusive() { return set(spec_.exclusive, true); }
   a_job& command(std::vector<std::string> x) {
     return set(spec_.command, std::move(x));

@@ -2,6 +2,7 @@
 // a journal gives the same state whoever reads it.
 
 #include <algorithm>
+#include <utility>
 
 #include "messages/contract.hpp"
 
@@ -24,6 +25,7 @@ void cluster::apply(const event& x) {
   helped_.clear();
   populated_.clear();
   ended_.clear();
+  idle_.clear();
 }
 
 void cluster::fold_event(const event& x) {
@@ -50,6 +52,7 @@ void cluster::fold(const job_submitted& x) {
   for (auto& dependency : x.spec->after)
     awaited.insert(dependency.job);
   await_jobs(job, std::move(awaited));
+  take_schedule(job, nullptr, false);
   enter_class(job);
   refresh(job);
   remember_key(x.key, {x.job, 1, job.count, true});
@@ -76,9 +79,10 @@ void cluster::fold(const job_updated& x) {
     forget_past_specs(job);
   }
   job.rolled_back_to = x.rolled_back_to;
-  job.spec = x.spec;
+  auto before = std::exchange(job.spec, x.spec);
   job.job_version = x.job_version;
-  job.stopped = false;
+  auto was_stopped = std::exchange(job.stopped, false);
+  take_schedule(job, before.get(), was_stopped);
   job.forget = false;
   enter_class(job);
   resize(job, x.spec->count, job.extra);
@@ -114,6 +118,9 @@ void cluster::forget_past_specs(job_record& job) const {
 
 void cluster::fold(const job_scaled& x) {
   auto& job = *job_called(x.job);
+  // Members that come after a run are for the next one.
+  if (job.schedule && !job.run_under_way())
+    job.schedule->asleep = true;
   resize(job, x.count, job.extra);
   refresh(job);
 }
@@ -163,6 +170,9 @@ void cluster::fold(const job_stopped& x) {
   auto& job = *job_called(x.job);
   job.stopped = true;
   await_jobs(job, {});
+  forget_tick(job);
+  if (job.schedule)
+    job.schedule->queued_at = {};
   job.forget = job.forget || x.forget;
   for (uint32_t i = 0; i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {
@@ -350,6 +360,9 @@ void cluster::fold(const task_requeued& x) {
   auto& job = *job_called(x.task.job);
   auto& task = materialise(job, x.task.index);
   stop_waiting(job, x.task.index);
+  // Whoever starts a task of a job that is asleep wants a run now.
+  if (job.schedule)
+    job.schedule->asleep = false;
   task.stopping = false;
   task.restart = false;
   // The message and reason of the end stay: they say why it waits again.

@@ -33,6 +33,7 @@ std::string cluster::check_invariants() const {
   size_t finished = 0;
   uint64_t finished_tasks = 0;
   size_t awaited = 0;
+  size_t ticks = 0;
   for (auto& [name, job] : jobs_) {
     state_counts counts{};
     std::map<uint32_t, uint32_t> held;
@@ -88,6 +89,18 @@ std::string cluster::check_invariants() const {
       ++finished;
       finished_tasks += job.finished_tasks;
     }
+    if (auto& x = job.schedule) {
+      ticks += ticks_.contains({x->next_tick, job.born}) ? 1 : 0;
+      f.expect(job.stopped == !x->next_tick || !x->rule,
+               name
+                 + ": it waits for a tick though it is stopped, or not "
+                   "though it should");
+      f.expect(!x->queued_at || job.run_under_way(),
+               name + ": a run is queued behind none");
+    }
+    f.expect(job.stopped
+               || job.schedule.has_value() == job.spec->schedule.has_value(),
+             name + ": its schedule is not that of its spec");
     awaited += job.awaited.size();
     f.expect(!job.stopped || job.awaited.empty(),
              name + ": it awaits others though it is stopped");
@@ -112,6 +125,7 @@ std::string cluster::check_invariants() const {
     f.expect(job.over() == (job.finished_at != 0), name + ": finished is off");
   }
   f.expect(delayed == delayed_.size(), "delayed tasks are off");
+  f.expect(ticks == ticks_.size(), "some ticks are nobody's");
   for (auto& [name, births] : awaiting_)
     awaited -= births.size();
   f.expect(awaited == 0, "some await what they do not wait for");

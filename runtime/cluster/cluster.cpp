@@ -32,6 +32,15 @@ uint32_t job_record::serving() const {
 job_state state_of(const job_record& job) {
   auto live = job.live();
   auto waiting = job.in_state(task_state::pending);
+  // Between its runs, a job is as the last one was.
+  if (job.schedule && !job.stopped && !job.run_under_way()) {
+    if (job.in_state(task_state::failed) > 0)
+      return job_state::failed;
+    return job.in_state(task_state::succeeded) > 0
+               || job.in_state(task_state::cached) > 0
+             ? job_state::succeeded
+             : job_state::pending;
+  }
   if (live == 0 && waiting == 0) {
     if (job.stopped || job.in_state(task_state::stopped) > 0)
       return job_state::stopped;
@@ -102,6 +111,8 @@ void cluster::advance(timestamp now) {
       visit(*node);
     }
   }
+  while (!ticks_.empty() && ticks_.begin()->first <= now_)
+    tick(*jobs_by_birth_.at(ticks_.begin()->second));
   settle();
 }
 
@@ -117,6 +128,8 @@ std::optional<timestamp> cluster::next_wake() const {
     consider(job_visits_.begin()->first);
   if (!node_visits_.empty())
     consider(node_visits_.begin()->first);
+  if (!ticks_.empty())
+    consider(ticks_.begin()->first);
   return result;
 }
 
@@ -267,6 +280,7 @@ std::vector<node_work> cluster::take_work() {
 }
 
 void cluster::settle() {
+  start_queued_runs();
   wake_dependents();
   if (!helped_.empty() || !populated_.empty()) {
     std::sort(helped_.begin(), helped_.end());
@@ -414,6 +428,9 @@ void cluster::refresh(job_record& job) {
     job.queued = key_of(job);
     waiting_.insert(job, *job.queued);
   }
+  if (job.schedule && job.schedule->queued_at && !job.run_under_way()
+      && !folding_)
+    idle_.insert(job.born);
   auto over = job.over();
   if (over && job.finished_at == 0) {
     // Two jobs may end with one fact only if one replaces the other.
@@ -495,6 +512,7 @@ void cluster::erase_job(job_record& job) {
   forget_visits(job);
   leave_class(job);
   await_jobs(job, {});
+  forget_tick(job);
   unlist_finished(job);
   jobs_by_birth_.erase(job.born);
   jobs_.erase(jobs_.find(job.name));

@@ -210,6 +210,18 @@ private:
   [[nodiscard]] bool
   works_elsewhere(const std::string& job, const node_record& node) const;
   void probe(node_record& node);
+  // decide_schedule.cpp
+  /// What is wrong with the schedules of a submission.
+  [[nodiscard]] static std::vector<problem>
+  check_schedules(const std::vector<job_spec_ptr>& specs);
+  void take_schedule(job_record& job, const job_spec* before, bool was_stopped);
+  void await_tick(job_record& job);
+  void forget_tick(job_record& job);
+  /// Decides what is due. REQUIRES: the job's next tick has come.
+  void tick(job_record& job);
+  void stop_for_new_run(job_record& job, const std::string& message);
+  void start_queued_runs();
+  void begin_run(job_record& job);
 
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
@@ -239,6 +251,7 @@ private:
   void fold(const job_settled& x);
   void fold(const job_scaled& x);
   void fold(const job_dependency_met& x);
+  void fold(const job_ticked& x);
   void fold(const job_stopped& x);
   void fold(const job_forgotten& x);
   void fold(const task_placed& x);
@@ -352,6 +365,10 @@ private:
   /// Nodes that are unhealthy, and that drain.
   std::set<std::string, std::less<>> silent_;
   std::set<std::string, std::less<>> draining_;
+  /// When jobs with a schedule have their next tick.
+  std::set<std::pair<timestamp, version_number>> ticks_;
+  /// Births of jobs whose queued run may begin since the last `settle`.
+  std::set<version_number> idle_;
   /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
   /// they have: those that may be forgotten.
   std::map<version_number, job_record*> finished_;

@@ -33,6 +33,10 @@ std::string fault_of(const job_dependency& x, const job_spec* awaited) {
   if (awaited == nullptr)
     return "there is no job " + name
            + " to wait for: submit it first, or both in one document";
+  if (x.outcome == job_outcome::succeeded && awaited->schedule)
+    return name
+           + " runs at every tick of its schedule and is never done: write {"
+           + name + ": \"finished\"} to wait until it is stopped";
   if (x.outcome == job_outcome::succeeded && awaited->kind != job_kind::batch)
     return name + " is a " + json::name_of(awaited->kind)
            + " job, which is kept running and never succeeds: write {" + name

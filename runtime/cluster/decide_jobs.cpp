@@ -38,7 +38,6 @@ std::vector<problem> unsupported(const job_spec& x) {
   };
   refuse(x.kind == job_kind::system, "/kind", "system jobs are");
   refuse(x.gang.has_value(), "/gang", "gangs are");
-  refuse(x.schedule.has_value(), "/schedule", "schedules are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
   refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
   return result;
@@ -60,6 +59,8 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
         {(x.specs.size() > 1 ? '/' + std::to_string(i) : "") + y.pointer,
          y.detail});
   for (auto& y : check_after(x.specs))
+    problems.push_back(std::move(y));
+  for (auto& y : check_schedules(x.specs))
     problems.push_back(std::move(y));
   if (!problems.empty())
     return make_unexpected(refusal{refusal_kind::bad_input,
@@ -98,6 +99,9 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
 }
 
 void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
+  // Its members start at the next tick.
+  if (job.schedule)
+    return;
   auto end = std::min<size_t>(job.tasks.size(), job.wanted());
   auto service = job.spec->kind == job_kind::service;
   for (uint32_t i = 0; i < end; ++i) {
@@ -163,6 +167,10 @@ expected<outcome, refusal> cluster::on(const restart_job& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" is stopped; submit it again instead",
               {}});
+  // Its fresh tasks are released with the first.
+  if (job->schedule && job->schedule->asleep && job->live() == 0
+      && job->count > 0)
+    start_again(*job, 0, reason::none, "restarted by a user", milliseconds{0});
   auto end = std::min<size_t>(job->tasks.size(), job->wanted());
   for (uint32_t i = 0; i < end; ++i)
     if (auto restarted = on(restart_task{{x.job, i}}); !restarted)

@@ -204,6 +204,8 @@ expected<outcome, refusal> cluster::on(const take_lead& x) {
     if (node.state == node_state::unhealthy || node.quarantine.active
         || node.eligibility == node_eligibility::draining)
       visit_at(node, now_);
+  for (auto& [due, born] : ticks_)
+    idle_.insert(born);
   return outcome{};
 }
 

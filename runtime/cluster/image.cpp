@@ -88,6 +88,20 @@ struct extra_image {
                        (index, message, gpus, ports, past, avoid), (), ())
 };
 
+struct schedule_image {
+  int64_t ticked_at = 0;
+  std::optional<tick_outcome> outcome;
+  int64_t run_of = 0;
+  int64_t began_at = 0;
+  int64_t queued_at = 0;
+  bool asleep = true;
+  bool operator==(const schedule_image&) const = default;
+  BOOST_DESCRIBE_CLASS(schedule_image, (),
+                       (ticked_at, outcome, run_of, began_at, queued_at,
+                        asleep),
+                       (), ())
+};
+
 struct job_image {
   std::string name;
   job_spec_ptr spec;
@@ -109,12 +123,13 @@ struct job_image {
   uint32_t settled_version = 0;
   uint32_t rolled_back_to = 0;
   std::vector<past_spec> past_specs;
+  std::optional<schedule_image> schedule;
   bool operator==(const job_image&) const = default;
   BOOST_DESCRIBE_CLASS(job_image, (),
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
                         extras, awaited, extra, settled_version, rolled_back_to,
-                        past_specs),
+                        past_specs, schedule),
                        (), ())
 };
 
@@ -273,7 +288,11 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.extra,
                     x.settled_version,
                     x.rolled_back_to,
-                    x.past_specs};
+                    x.past_specs,
+                    {}};
+    if (auto& y = x.schedule)
+      image.schedule = {y->ticked_at.ms, y->outcome,      y->run_of.ms,
+                        y->began_at.ms,  y->queued_at.ms, y->asleep};
     for (auto& [version, spec] : x.older)
       image.older.push_back({version, spec});
     out(line_of("job", json::write(image)));
@@ -449,6 +468,12 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
   if (job.finished_at != 0)
     list_finished(job);
   await_jobs(job, {image.awaited.begin(), image.awaited.end()});
+  if (auto& x = image.schedule) {
+    job.schedule = schedule_record{{x->ticked_at}, x->outcome,     {x->run_of},
+                                   {x->began_at},  {x->queued_at}, x->asleep};
+    if (!job.stopped)
+      await_tick(job);
+  }
   // Its tasks follow in lines of their own; it joins the queue with the last.
   enter_class(job);
   if (image.tasks == 0)

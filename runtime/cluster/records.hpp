@@ -15,6 +15,7 @@
 #include "messages/state.hpp"
 #include "messages/work.hpp"
 
+#include "runtime/cron.hpp"
 #include "runtime/placement/table.hpp"
 
 namespace troupe::runtime {
@@ -94,6 +95,24 @@ struct queue_key {
 
 using class_id = uint32_t;
 
+/// When a job with a schedule ran and runs.
+struct schedule_record {
+  /// The last tick that was decided, or when the schedule began to count.
+  timestamp ticked_at;
+  /// What came of it; nothing before the first tick.
+  std::optional<tick_outcome> outcome;
+  /// The tick of the last run, and when that began; 0 if there was none.
+  timestamp run_of;
+  timestamp began_at;
+  /// The tick whose run follows the present one, if there is one.
+  timestamp queued_at;
+  /// Whether what waits, waits for the next tick.
+  bool asleep = true;
+  /// What follows from the rest; not in a snapshot.
+  std::shared_ptr<const cron> rule = nullptr;
+  timestamp next_tick = {};
+};
+
 struct job_record {
   std::string name;
   job_spec_ptr spec;
@@ -130,6 +149,7 @@ struct job_record {
   std::set<std::string, std::less<>> awaited;
   /// Specs before the present one, for a rollback; newest last.
   std::vector<past_spec> past_specs;
+  std::optional<schedule_record> schedule;
   /// Where it stands in the queue, if it does.
   std::optional<queue_key> queued;
   /// Version at which its last task ended; 0 while it is not over.
@@ -171,10 +191,17 @@ struct job_record {
   /// Whether nothing will happen to it unless somebody asks for it.
   [[nodiscard]] bool over() const {
     return live() == 0 && in_state(task_state::pending) == 0
-           && (stopped || spec->kind == job_kind::batch);
+           && (stopped || (spec->kind == job_kind::batch && !schedule));
+  }
+  /// Whether a run of its schedule has not ended. REQUIRES: it has a schedule.
+  [[nodiscard]] bool run_under_way() const {
+    return live() > 0
+           || (!schedule->asleep && in_state(task_state::pending) > 0);
   }
   /// Whether its tasks wait for something else than a place.
-  [[nodiscard]] bool held_back() const { return !awaited.empty(); }
+  [[nodiscard]] bool held_back() const {
+    return !awaited.empty() || (schedule && schedule->asleep);
+  }
   /// Tasks that wait and whose own delay, if any, is over.
   [[nodiscard]] uint32_t waiting() const {
     return stopped ? 0 : fresh() + static_cast<uint32_t>(requeued.size());

@@ -45,7 +45,7 @@ struct explanation {
 };
 
 inline constexpr size_t reasons
-  = static_cast<size_t>(reason::stopped_by_user) + 1;
+  = static_cast<size_t>(reason::waiting_for_schedule) + 1;
 /// [reason], nodes.
 using reason_counts = std::array<uint32_t, reasons>;
 

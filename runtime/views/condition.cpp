@@ -41,7 +41,9 @@ condition waiting_task(const cluster& c, const job_record& job,
     return {task_state::pending, reason::backoff, std::move(message)};
   }
   auto result = wait_of(c, job);
-  if (result.why == reason::none && task.why != reason::none)
+  // How the run before ended is no reason to wait in this one.
+  auto of_this_run = !job.schedule || task.ended_at > job.schedule->began_at;
+  if (result.why == reason::none && task.why != reason::none && of_this_run)
     return {task_state::pending, task.why,
             before + "; it is to be placed anew"};
   return result;
@@ -90,6 +92,8 @@ ended_task(const job_record& job, const task_record& task, uint32_t index) {
       && task.failures > job.spec->retries)
     result.message
       += "; it has no more runs to try, after " + std::to_string(task.failures);
+  if (job.schedule && !job.stopped)
+    result.message += "; " + next_run_of(job);
   return result;
 }
 

@@ -37,6 +37,9 @@ record_of(const job_record& job, uint32_t index);
 /// What `job` waits for other than a place. REQUIRES: `job.held_back()`.
 [[nodiscard]] condition held_back(const cluster& c, const job_record& job);
 
+/// When `job` runs next, in words. REQUIRES: it has a schedule.
+[[nodiscard]] std::string next_run_of(const job_record& job);
+
 /// Why tasks of `job` whose own delay is over are not placed.
 [[nodiscard]] condition wait_of(const cluster& c, const job_record& job);
 

@@ -64,7 +64,21 @@ tell_awaited(const cluster& c, const job_record& job, const std::string& name) {
 
 } // namespace
 
+std::string next_run_of(const job_record& job) {
+  auto& schedule = *job.schedule;
+  if (!schedule.rule)
+    return "no next run: this controller knows no time zone \""
+           + job.spec->schedule->timezone
+           + "\"; install the package tzdata and start it again";
+  if (!schedule.next_tick)
+    return "no next run: its schedule has no more ticks";
+  return "next run at " + schedule.rule->local(schedule.next_tick);
+}
+
 condition held_back(const cluster& c, const job_record& job) {
+  if (job.schedule && job.schedule->asleep)
+    return {task_state::pending, reason::waiting_for_schedule,
+            next_run_of(job)};
   condition result{task_state::pending, reason::waiting_for_job, {}};
   std::vector<awaited_job> all;
   for (auto& name : job.awaited) {

@@ -8,6 +8,18 @@ namespace troupe::runtime::views {
 
 namespace {
 
+boost::json::value write_schedule(const job_record& job) {
+  auto& x = *job.schedule;
+  auto if_set = [](timestamp t) { return t ? std::optional{t} : std::nullopt; };
+  boost::json::object result{
+    {"next", nullptr}, {"last", nullptr}, {"outcome", nullptr}};
+  json::write_members(result,
+                      schedule_view{if_set(x.next_tick), if_set(x.run_of),
+                                    x.outcome, job.spec->schedule->timezone},
+                      json::detail::full);
+  return result;
+}
+
 boost::json::value write_view(const present& p, const job_record& job) {
   job_view view;
   view.name = job.name;
@@ -21,7 +33,10 @@ boost::json::value write_view(const present& p, const job_record& job) {
   view.reasons = reasons_of(p.cluster, job);
   view.submitted_at = job.submitted_at;
   view.spec = write_job(*job.spec);
-  return json::write(view, json::detail::full);
+  auto result = json::write(view, json::detail::full).as_object();
+  if (job.schedule)
+    result["schedule"] = write_schedule(job);
+  return result;
 }
 
 } // namespace

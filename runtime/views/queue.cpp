@@ -90,6 +90,8 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
       view.message = "starts again in " + about(*view.not_before - p.now);
   } else {
     auto how = wait_of(p.cluster, job);
+    if (how.why == reason::waiting_for_schedule && job.schedule->next_tick)
+      view.not_before = job.schedule->next_tick;
     view.tasks = job.waiting();
     view.why = how.why;
     view.message = std::move(how.message);

@@ -115,6 +115,8 @@ std::string sentence_of(reason x) {
     return "its driver could not run it";
   case reason::stopped_by_user:
     return "stopped by a user";
+  case reason::waiting_for_schedule:
+    return "it waits for the next tick of its schedule";
   }
   return {};
 }

@@ -85,6 +85,9 @@ private:
       x.no_rollback();
     if (below(2) == 0)
       x.service();
+    else if (below(4) == 0)
+      x.schedule("* * * * *", below(2) == 0 ? "UTC" : "Europe/Paris",
+                 static_cast<overlap_rule>(below(3)));
     if (below(4) == 0)
       x.requires_label("zone", {below(2) == 0 ? "a" : "!b"});
     if (below(5) == 0)

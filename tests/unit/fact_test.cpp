@@ -54,6 +54,7 @@ std::vector<fact> all_facts() {
     settings_changed{{"spread", "fifo"}},
     leader_elected{"me", "1.2.3"},
     job_dependency_met{"a.b", "extract"},
+    job_ticked{"a.b", {1'700'000'000'123}, tick_outcome::missed, 12},
   };
 }
 

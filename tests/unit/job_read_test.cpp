@@ -323,7 +323,7 @@ TEST_CASE("the common mistakes are answered in plain words") {
      "health needs exactly one of \"http\", \"tcp\" and \"command\""},
     {R"("driver": "process", "command": ["x"])", "/image",
      "image is for containers; leave it out, or write \"driver\": \"docker\""},
-    {R"("schedule": {"cron": "@daily"})", "/schedule/cron",
+    {R"("schedule": {"cron": "daily"})", "/schedule/cron",
      "schedule.cron must have five fields (minute, hour, day of month, month, "
      "day of week), such as \"*/5 * * * *\"; this has 1"},
     {R"("schedule": {"cron": "60 * * * *"})", "/schedule/cron",

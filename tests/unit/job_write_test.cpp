@@ -175,7 +175,7 @@ private:
     for (auto& [label, value] : labels())
       x.after.push_back(
         {label.substr(0, 1), static_cast<job_outcome>(below(2))});
-    if (maybe())
+    if (x.kind == job_kind::batch && maybe())
       x.schedule = schedule_rule{"*/5 * * * mon-fri", "Etc/GMT+5",
                                  static_cast<overlap_rule>(below(3))};
     if (x.kind == job_kind::batch && maybe()) {

@@ -26,6 +26,22 @@ std::string program_of(const json_value& job) {
   return result;
 }
 
+/// `2026-11-23T01:30:00.000Z, in 5h`, of a job with a schedule.
+std::string next_run_text(const json_value& job, const screen& s) {
+  auto& schedule = field(job, "schedule");
+  auto next = moment(schedule, "next");
+  if (!next)
+    return {};
+  return text(schedule, "next")
+         + (*next > s.now ? ", in " + age_text(*next - s.now) : "");
+}
+
+std::string last_run_text(const json_value& job, const screen& s) {
+  auto& schedule = field(job, "schedule");
+  auto age = age_of(schedule, "last", s.now);
+  return age.empty() ? age : text(schedule, "last") + ", " + age + " ago";
+}
+
 /// What to ask next about a job that is not as it should be.
 std::string job_hint(const json_value& job) {
   auto name = inert(text(job, "name"));
@@ -75,6 +91,8 @@ show_job(const json_value& job, const json_value& tasks, const screen& s) {
                  {"Runs", program_of(job)},
                  {"Tasks", tasks_text(job)},
                  {"Reasons", {reasons_text(job), tone::waiting}},
+                 {"Next run", next_run_text(job, s)},
+                 {"Last run", last_run_text(job, s)},
                  {"Priority", std::to_string(whole(job, "priority"))},
                  {"Version", std::to_string(whole(job, "version"))},
                  {"Labels", pairs_text(field(spec, "labels"))},
