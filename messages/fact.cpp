@@ -48,6 +48,8 @@ boost::json::object write_event(const event& x) {
       // What a reader looks for first, also where it is the default.
       if constexpr (requires { y.state; })
         result["state"] = json::name_of(y.state);
+      if constexpr (requires { y.outcome; })
+        result["outcome"] = json::name_of(y.outcome);
       if constexpr (requires { y.cordoned; })
         result["cordoned"] = y.cordoned;
     },

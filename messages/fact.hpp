@@ -113,6 +113,27 @@ struct job_forgotten {
   BOOST_DESCRIBE_CLASS(job_forgotten, (), (job), (), ())
 };
 
+/// Says that a job of kind `system` wants a task on `node`, which is this one as
+/// long as the node is known.
+struct task_bound {
+  static constexpr auto type = "taskBound";
+  task_ref task;
+  std::string node;
+  bool operator==(const task_bound&) const = default;
+  BOOST_DESCRIBE_CLASS(task_bound, (), (task, node), (), ())
+};
+
+/// Says that it wants none there now, and why.
+struct task_unbound {
+  static constexpr auto type = "taskUnbound";
+  task_ref task;
+  std::string node;
+  reason why = reason::none;
+  std::string message;
+  bool operator==(const task_unbound&) const = default;
+  BOOST_DESCRIBE_CLASS(task_unbound, (), (task, node, why, message), (), ())
+};
+
 /// Says that an attempt of a task has its place. The fact's version is the
 /// allocation.
 struct task_placed {
@@ -306,14 +327,13 @@ struct leader_elected {
   BOOST_DESCRIBE_CLASS(leader_elected, (), (leader, program_version), (), ())
 };
 
-using fact
-  = std::variant<job_submitted, job_updated, job_surged, job_settled,
-                 job_scaled, job_stopped, job_forgotten, task_placed,
-                 task_starting, task_started, task_health_changed,
-                 task_stopping, task_ended, task_requeued, node_joined,
-                 node_unhealthy, node_ready, node_removed, node_cordoned,
-                 node_draining, node_drained, node_quarantined, node_labelled,
-                 settings_changed, leader_elected, job_dependency_met, job_ticked>;
+using fact = std::variant<
+  job_submitted, job_updated, job_surged, job_settled, job_scaled, job_stopped,
+  job_forgotten, task_placed, task_starting, task_started, task_health_changed,
+  task_stopping, task_ended, task_requeued, node_joined, node_unhealthy,
+  node_ready, node_removed, node_cordoned, node_draining, node_drained,
+  node_quarantined, node_labelled, settings_changed, leader_elected,
+  job_dependency_met, job_ticked, task_bound, task_unbound>;
 
 /// A fact with its place in the journal.
 struct event {

@@ -31,6 +31,10 @@ public:
     spec_.restart.attempts = 3;
     return set(spec_.kind, job_kind::service);
   }
+  a_job& on_every_node() {
+    spec_.restart.attempts = 3;
+    return set(spec_.kind, job_kind::system);
+  }
   a_job& cpu(double cores) {
     return set(spec_.request.cpu_millicores,
                static_cast<int64_t>(std::lround(cores * 1'000)));

@@ -26,6 +26,8 @@ void cluster::apply(const event& x) {
   populated_.clear();
   ended_.clear();
   idle_.clear();
+  nodes_due_.clear();
+  members_due_.clear();
 }
 
 void cluster::fold_event(const event& x) {
@@ -34,6 +36,7 @@ void cluster::fold_event(const event& x) {
   now_ = x.time;
   said_at_ = x.time;
   std::visit([this](const auto& y) { fold(y); }, x.what);
+  note_for_members(x.what);
 }
 
 // -- jobs --------------------------------------------------------------------
@@ -45,7 +48,9 @@ void cluster::fold(const job_submitted& x) {
   job.name = x.job;
   job.spec = x.spec;
   job.born = version_;
-  job.count = x.spec->count;
+  job.count = x.spec->kind == job_kind::system ? 0 : x.spec->count;
+  if (x.spec->kind == job_kind::system)
+    system_jobs_.insert(job.born);
   job.submitted_at = now_;
   jobs_by_birth_[job.born] = &job;
   std::set<std::string, std::less<>> awaited;
@@ -55,7 +60,7 @@ void cluster::fold(const job_submitted& x) {
   take_schedule(job, nullptr, false);
   enter_class(job);
   refresh(job);
-  remember_key(x.key, {x.job, 1, job.count, true});
+  remember_key(x.key, {x.job, 1, tasks_of(*x.spec), true});
 }
 
 void cluster::fold(const job_updated& x) {
@@ -85,9 +90,10 @@ void cluster::fold(const job_updated& x) {
   take_schedule(job, before.get(), was_stopped);
   job.forget = false;
   enter_class(job);
-  resize(job, x.spec->count, job.extra);
+  if (x.spec->kind != job_kind::system)
+    resize(job, x.spec->count, job.extra);
   refresh(job);
-  remember_key(x.key, {x.job, job.job_version, job.count, false});
+  remember_key(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
 }
 
 void cluster::remember_key(const std::string& key, submitted_job answer) {
@@ -307,7 +313,7 @@ void cluster::fold(const task_ended& x) {
   }
   // A service that ran for long begins with short delays again; the retries of
   // a batch task are counted over its whole life.
-  auto service = job.spec->kind == job_kind::service;
+  auto service = job.spec->kind != job_kind::batch;
   auto ran = task.started_at ? now_ - task.started_at : milliseconds{0};
   if (service && ran > job.spec->restart.window)
     task.failures = 0;
@@ -452,6 +458,7 @@ void cluster::fold(const node_removed& x) {
   draining_.erase(x.node);
   if (at->second.visit_at)
     node_visits_.erase({at->second.visit_at, x.node});
+  forget_members(at->second);
   nodes_.erase(at);
 }
 

@@ -23,6 +23,44 @@ private:
 
 } // namespace
 
+std::string cluster::check_members(const job_record& job) const {
+  if (job.spec->kind != job_kind::system)
+    return job.members.empty() && job.present.empty()
+             ? std::string{}
+             : "it has tasks for nodes and is no system job";
+  uint32_t end = 0;
+  std::set<uint32_t> indices;
+  for (auto& [node, index] : job.members) {
+    end = std::max(end, index + 1);
+    if (!indices.insert(index).second)
+      return "two nodes have one task";
+    if (find_node(names_[node]) == nullptr)
+      return "a node that is gone has a task";
+  }
+  if (end != job.count || end > job.tasks.size())
+    return "its count is not that of its nodes";
+  for (auto& [index, node] : job.present)
+    if (auto at = job.members.find(node);
+        at == job.members.end() || at->second != index)
+      return "a node's task is another one's";
+  for (uint32_t i = 0; i < job.tasks.size(); ++i) {
+    auto& task = job.tasks[i];
+    auto at = job.present.find(i);
+    if (task.state == task_state::pending && at == job.present.end())
+      return "a task waits that no node wants";
+    if (holds_capacity(task.state) && at != job.present.end()
+        && at->second != task.node)
+      return "a task is on another node than its own";
+  }
+  for (auto& [name, node] : nodes_) {
+    auto at = job.members.find(node.name);
+    auto is_there = at != job.members.end() && job.present.contains(at->second);
+    if (!job.stopped && is_there != wants_member(job, node))
+      return "node " + name + " wants a task and has none, or the reverse";
+  }
+  return {};
+}
+
 std::string cluster::check_invariants() const {
   findings f;
   std::map<std::string, resources> reserved;
@@ -101,6 +139,11 @@ std::string cluster::check_invariants() const {
     f.expect(job.stopped
                || job.schedule.has_value() == job.spec->schedule.has_value(),
              name + ": its schedule is not that of its spec");
+    f.expect(system_jobs_.contains(job.born)
+               == (job.spec->kind == job_kind::system),
+             name + ": it is a system job, or is not");
+    if (auto wrong = check_members(job); !wrong.empty())
+      f.expect(false, name + ": " + wrong);
     awaited += job.awaited.size();
     f.expect(!job.stopped || job.awaited.empty(),
              name + ": it awaits others though it is stopped");

@@ -41,10 +41,22 @@ job_state state_of(const job_record& job) {
              ? job_state::succeeded
              : job_state::pending;
   }
+  if (job.spec->kind == job_kind::system && !job.stopped) {
+    auto runs = [&](auto& member) {
+      auto& task = job.tasks[member.first];
+      return task.state == task_state::running && task.ready_at;
+    };
+    auto running = std::count_if(job.present.begin(), job.present.end(), runs);
+    if (running == 0)
+      return job_state::pending;
+    return static_cast<size_t>(running) == job.present.size()
+             ? job_state::running
+             : job_state::degraded;
+  }
   if (live == 0 && waiting == 0) {
     if (job.stopped || job.in_state(task_state::stopped) > 0)
       return job_state::stopped;
-    if (job.spec->kind == job_kind::service)
+    if (job.spec->kind != job_kind::batch)
       return job.count == 0 ? job_state::stopped : job_state::failed;
     return job.in_state(task_state::failed) > 0 ? job_state::failed
                                                 : job_state::succeeded;
@@ -97,6 +109,7 @@ void cluster::advance(timestamp now) {
     auto& job = *jobs_by_birth_.at(born);
     job.requeued.insert(index);
     refresh(job);
+    help_member(job, index);
   }
   while (!job_visits_.empty() && job_visits_.begin()->first <= now_) {
     auto& job = *jobs_by_birth_.at(job_visits_.begin()->second);
@@ -234,27 +247,7 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
         drop(row);
         continue;
       }
-      auto attempt = *index < job.tasks.size() ? job.tasks[*index].attempt : 0;
-      task_placed fact{{job.name, *index},
-                       attempt + 1,
-                       name_of(row),
-                       {},
-                       std::move(held->gpus)};
-      for (size_t i = 0; i < job.spec->ports.size(); ++i) {
-        auto& port = job.spec->ports[i];
-        fact.ports.push_back({port.name, port.container, port.host});
-      }
-      // The occupation lists fixed ports in ascending order, then the chosen.
-      auto chosen = held->ports.size()
-                    - static_cast<size_t>(std::count_if(
-                      fact.ports.begin(), fact.ports.end(),
-                      [](const port_binding& p) { return p.host == 0; }));
-      for (auto& port : fact.ports)
-        if (port.host == 0)
-          port.host = held->ports.at(chosen++);
-      held_ = true;
-      say(std::move(fact));
-      held_ = false;
+      say_placed(job, *index, row, std::move(*held));
     }
     // A job that was updated meanwhile is of another class now: what is said
     // here is not about that one.
@@ -271,6 +264,27 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
   settle();
 }
 
+void cluster::say_placed(job_record& job, uint32_t index,
+                         placement::node_index row,
+                         placement::occupation held) {
+  auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
+  task_placed fact{
+    {job.name, index}, attempt + 1, name_of(row), {}, std::move(held.gpus)};
+  for (auto& port : job.spec->ports)
+    fact.ports.push_back({port.name, port.container, port.host});
+  // The occupation lists fixed ports in ascending order, then the chosen.
+  auto chosen = held.ports.size()
+                - static_cast<size_t>(std::count_if(
+                  fact.ports.begin(), fact.ports.end(),
+                  [](const port_binding& p) { return p.host == 0; }));
+  for (auto& port : fact.ports)
+    if (port.host == 0)
+      port.host = held.ports.at(chosen++);
+  held_ = true;
+  say(std::move(fact));
+  held_ = false;
+}
+
 std::vector<event> cluster::take_events() {
   return std::exchange(events_, {});
 }
@@ -282,6 +296,7 @@ std::vector<node_work> cluster::take_work() {
 void cluster::settle() {
   start_queued_runs();
   wake_dependents();
+  settle_members();
   if (!helped_.empty() || !populated_.empty()) {
     std::sort(helped_.begin(), helped_.end());
     helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());
@@ -401,10 +416,15 @@ void cluster::set_state(job_record& job, task_record& task, task_state to) {
   ++job.by_state[static_cast<size_t>(to)];
 }
 
+placement::task_class cluster::class_of(const job_spec& spec) const {
+  auto result = placement::class_of(spec, settings_.strategy);
+  result.requirements.push_back(
+    {driver_label(json::name_of(spec.driver)), {"*"}});
+  return result;
+}
+
 void cluster::enter_class(job_record& job) {
-  auto klass = placement::class_of(*job.spec, settings_.strategy);
-  klass.requirements.push_back(
-    {driver_label(json::name_of(job.spec->driver)), {"*"}});
+  auto klass = class_of(*job.spec);
   auto policy
     = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
   job.klass = waiting_.acquire(std::move(klass), std::move(policy));
@@ -514,6 +534,7 @@ void cluster::erase_job(job_record& job) {
   await_jobs(job, {});
   forget_tick(job);
   unlist_finished(job);
+  system_jobs_.erase(job.born);
   jobs_by_birth_.erase(job.born);
   jobs_.erase(jobs_.find(job.name));
 }

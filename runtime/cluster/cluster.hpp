@@ -135,6 +135,10 @@ public:
   /// Name of the node that `x` is or was on; empty before its first place.
   [[nodiscard]] const std::string& node_of(const task_record& x) const;
   [[nodiscard]] const std::string& name_of(placement::node_index row) const;
+  /// The name of a node by its number, as in `task_record::node`.
+  [[nodiscard]] const std::string& name_at(uint32_t id) const {
+    return names_[id];
+  }
   [[nodiscard]] queue_key key_of(const job_record& job) const;
 
   /// All that `node` has to do, as after a new connection.
@@ -223,6 +227,37 @@ private:
   void start_queued_runs();
   void begin_run(job_record& job);
 
+  // decide_system.cpp
+  /// What is wrong with a submission that makes a system job of another, or the
+  /// reverse.
+  [[nodiscard]] std::vector<problem>
+  check_kinds(const std::vector<job_spec_ptr>& specs) const;
+  /// How many tasks a job of `spec` has, as things stand.
+  [[nodiscard]] uint32_t tasks_of(const job_spec& spec) const;
+  [[nodiscard]] bool
+  wants_member(const job_record& job, const node_record& node) const;
+  /// Notes which nodes and jobs a fact concerns, for `settle_members`.
+  void note_for_members(const fact& x);
+  void help_member(const job_record& job, uint32_t index);
+  /// Gives each system job its tasks on the nodes that match.
+  void settle_members();
+  void settle_member(job_record& job, node_record& node);
+  void bind(job_record& job, node_record& node);
+  void unbind(job_record& job, const node_record& node, reason why,
+              const std::string& message);
+  void unbind_all(const node_record& node, const std::string& message);
+  void place_members(job_record& job);
+  void
+  place_members_on(job_record& job, std::vector<placement::node_index> rows);
+  void place_member(job_record& job, uint32_t index);
+  void forget_members(const node_record& node);
+  void roll_members(job_record& job);
+  void suspend(job_record& job, uint32_t index, reason why,
+               const std::string& message);
+  [[nodiscard]] std::vector<job_record*> system_jobs_in_order();
+  /// What is wrong with the tasks of a system job; empty if all is well.
+  [[nodiscard]] std::string check_members(const job_record& job) const;
+
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
   expected<outcome, refusal> on(const change_node& x);
@@ -254,6 +289,8 @@ private:
   void fold(const job_ticked& x);
   void fold(const job_stopped& x);
   void fold(const job_forgotten& x);
+  void fold(const task_bound& x);
+  void fold(const task_unbound& x);
   void fold(const task_placed& x);
   void fold(const task_starting& x);
   void fold(const task_started& x);
@@ -297,6 +334,7 @@ private:
   /// Makes records up to `index`, so that a fresh task can be told apart.
   task_record& materialise(job_record& job, uint32_t index);
   void set_state(job_record& job, task_record& task, task_state to);
+  [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
   void enter_class(job_record& job);
   void leave_class(job_record& job);
   /// Brings the queue and the list of finished jobs in step with `job`.
@@ -304,6 +342,9 @@ private:
   void wait_for_place(job_record& job, uint32_t index, timestamp not_before);
   void stop_waiting(job_record& job, uint32_t index);
   void free_capacity(job_record& job, uint32_t index);
+  /// Says that task `index` has what `table_` holds for it on `row`.
+  void say_placed(job_record& job, uint32_t index, placement::node_index row,
+                  placement::occupation held);
   void erase_job(job_record& job);
   void resize(job_record& job, uint32_t count, uint32_t extra);
   /// Sees to it that `advance` looks at it at `at`, or before.
@@ -369,6 +410,12 @@ private:
   std::set<std::pair<timestamp, version_number>> ticks_;
   /// Births of jobs whose queued run may begin since the last `settle`.
   std::set<version_number> idle_;
+  /// Births of jobs of kind `system`.
+  std::set<version_number> system_jobs_;
+  /// What may have changed for their tasks since the last `settle`: nodes, and
+  /// jobs by birth.
+  std::set<std::string, std::less<>> nodes_due_;
+  std::set<version_number> members_due_;
   /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
   /// they have: those that may be forgotten.
   std::map<version_number, job_record*> finished_;

@@ -36,7 +36,6 @@ std::vector<problem> unsupported(const job_spec& x) {
                                    + " not supported by this version of "
                                      "troupe yet: leave this key out"});
   };
-  refuse(x.kind == job_kind::system, "/kind", "system jobs are");
   refuse(x.gang.has_value(), "/gang", "gangs are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
   refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
@@ -62,6 +61,8 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
     problems.push_back(std::move(y));
   for (auto& y : check_schedules(x.specs))
     problems.push_back(std::move(y));
+  for (auto& y : check_kinds(x.specs))
+    problems.push_back(std::move(y));
   if (!problems.empty())
     return make_unexpected(refusal{refusal_kind::bad_input,
                                    "the job cannot be accepted as it is",
@@ -79,10 +80,11 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
     say(job_submitted{spec->name, spec, key});
     if (!rehearsing_)
       meet_dependencies(*job_called(spec->name));
-    return {spec->name, 1, spec->count, true};
+    return {spec->name, 1, tasks_of(*spec), true};
   }
   auto changed
-    = job->stopped || *job->spec != *spec || job->count != spec->count;
+    = job->stopped || *job->spec != *spec
+      || (spec->kind != job_kind::system && job->count != spec->count);
   auto version = job->job_version + (changed ? 1 : 0);
   auto after_stop = job->stopped;
   auto known = std::min(job->count, spec->count);
@@ -95,7 +97,7 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
     revive(*job, known, after_stop);
     roll(*job);
   }
-  return {spec->name, version, spec->count, false};
+  return {spec->name, version, tasks_of(*spec), false};
 }
 
 void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
@@ -103,9 +105,11 @@ void cluster::revive(job_record& job, uint32_t first, bool after_stop) {
   if (job.schedule)
     return;
   auto end = std::min<size_t>(job.tasks.size(), job.wanted());
-  auto service = job.spec->kind == job_kind::service;
+  auto service = job.spec->kind != job_kind::batch;
   for (uint32_t i = 0; i < end; ++i) {
     auto& task = job.tasks[i];
+    if (!job.wants(i))
+      continue;
     // A task that had succeeded does so once, unless it is of a service now.
     auto wanted = i >= first
                   || (task.state == task_state::stopped ? after_stop : service);
@@ -142,6 +146,13 @@ expected<outcome, refusal> cluster::on(const scale_job& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" is over; submit it again instead",
               {}});
+  if (job->spec->kind == job_kind::system)
+    return make_unexpected(
+      refusal{refusal_kind::bad_input,
+              "job \"" + x.job
+                + "\" is a system job: it has one task on each node that has "
+                  "what it requires; change \"requires\" instead",
+              {{"/count", "a system job has no count"}}});
   if (x.count > count_max)
     return make_unexpected(refusal{refusal_kind::bad_input,
                                    "a job has at most 1000000 tasks",
@@ -173,8 +184,9 @@ expected<outcome, refusal> cluster::on(const restart_job& x) {
     start_again(*job, 0, reason::none, "restarted by a user", milliseconds{0});
   auto end = std::min<size_t>(job->tasks.size(), job->wanted());
   for (uint32_t i = 0; i < end; ++i)
-    if (auto restarted = on(restart_task{{x.job, i}}); !restarted)
-      return restarted;
+    if (job->wants(i))
+      if (auto restarted = on(restart_task{{x.job, i}}); !restarted)
+        return restarted;
   return outcome{};
 }
 
@@ -204,6 +216,13 @@ expected<outcome, refusal> cluster::on(const restart_task& x) {
       refusal{refusal_kind::conflict,
               "job \"" + x.task.job + "\" is stopped; submit it again instead",
               {}});
+  if (!job->wants(x.task.index))
+    return make_unexpected(
+      refusal{refusal_kind::conflict,
+              "task \"" + to_string(x.task)
+                + "\" of a system job has no node: the one that it was on is "
+                  "gone, silent or has no longer what the job requires",
+              {}});
   auto* task = find_task(x.task);
   if (task == nullptr || task->state == task_state::pending)
     return outcome{};
@@ -222,7 +241,8 @@ void cluster::start_again(job_record& job, uint32_t index, reason why,
                     why,
                     std::move(message),
                     delay.count() > 0 ? now_ + delay : timestamp{},
-                    avoid});
+                    // A task of a system job has nowhere else to go.
+                    job.spec->kind == job_kind::system ? "" : avoid});
 }
 
 void cluster::forget_old_jobs() {

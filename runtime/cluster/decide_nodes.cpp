@@ -123,6 +123,7 @@ expected<outcome, refusal> cluster::on(const remove_node& x) {
     return no_node(x.node);
   if (rehearsing_)
     return outcome{};
+  unbind_all(*node, "node " + x.node + " was removed");
   auto places = node->allocations;
   for (auto& [allocation, place] : places)
     give_up(*node, place, reason::node_lost, "node " + x.node + " was removed");
@@ -206,6 +207,7 @@ expected<outcome, refusal> cluster::on(const take_lead& x) {
       visit_at(node, now_);
   for (auto& [due, born] : ticks_)
     idle_.insert(born);
+  members_due_ = system_jobs_;
   return outcome{};
 }
 

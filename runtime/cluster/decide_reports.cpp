@@ -194,16 +194,18 @@ void cluster::end_attempt(job_record& job, uint32_t index,
   auto& node = *node_called(node_of(task));
   auto state = x.state;
   auto why = x.why;
-  auto unwanted
-    = job.stopped || index >= job.wanted() || (task.stopping && !task.restart);
+  auto unwanted = !job.wants(index) || (task.stopping && !task.restart);
   auto killed = state == task_state::failed
                 && (why == reason::exit_code || why == reason::signal);
   auto left
-    = state == task_state::succeeded && job.spec->kind == job_kind::service;
+    = state == task_state::succeeded && job.spec->kind != job_kind::batch;
   if ((task.stopping && (killed || left))
       || (unwanted && state == task_state::lost)) {
     state = task_state::stopped;
-    why = task.stopping ? task.why : reason::stopped_by_user;
+    if (task.stopping)
+      why = task.why;
+    else if (job.stopped || job.spec->kind != job_kind::system)
+      why = reason::stopped_by_user;
   }
   say(task_ended{{job.name, index},
                  task.attempt,
@@ -222,7 +224,7 @@ void cluster::end_attempt(job_record& job, uint32_t index,
 /// then.
 void cluster::after_end(job_record& job, uint32_t index,
                         const task_record& before) {
-  if (job.stopped || index >= job.wanted()) {
+  if (!job.wants(index)) {
     if (job.forget && job.live() == 0)
       say(job_forgotten{job.name});
     return;
@@ -231,6 +233,11 @@ void cluster::after_end(job_record& job, uint32_t index,
     return;
   auto& task = job.tasks[index];
   auto service = job.spec->kind != job_kind::batch;
+  // It goes with its node, which is known not to want it when this is settled.
+  if (job.spec->kind == job_kind::system)
+    if (auto* own = node_called(node_of(task));
+        own != nullptr && !wants_member(job, *own))
+      return;
   // It goes elsewhere if it can.
   auto node = is_own_fault(task.why) ? node_of(task) : std::string{};
   if (before.stopping && !before.restart) {

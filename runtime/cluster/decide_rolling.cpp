@@ -80,6 +80,8 @@ void cluster::stop_surplus(job_record& job) {
 void cluster::roll(job_record& job) {
   if (job.stopped || rehearsing_)
     return;
+  if (job.spec->kind == job_kind::system)
+    return roll_members(job);
   stop_surplus(job);
   if (job.spec->kind != job_kind::service)
     return;
@@ -176,7 +178,8 @@ void cluster::roll_back(job_record& job, const past_spec& to,
                         std::string message) {
   auto spec = *to.spec;
   // How many there are is another question than what they are.
-  auto count = job.count;
+  auto is_system = spec.kind == job_kind::system;
+  auto count = is_system ? spec.count : job.count;
   spec.count = std::max(count, 1U);
   auto after_stop = job.stopped;
   say(job_updated{job.name, std::make_shared<const job_spec>(std::move(spec)),
@@ -210,7 +213,7 @@ expected<outcome, refusal> cluster::on(const rollback_job& x) {
                 + std::to_string(job->job_version) + " to go back to",
               {}});
   outcome result;
-  result.jobs.push_back({x.job, job->job_version + 1, job->count, false});
+  result.jobs.push_back({x.job, job->job_version + 1, job->size(), false});
   if (!rehearsing_)
     roll_back(*job, past_spec{*to}, "asked for by a user");
   return result;

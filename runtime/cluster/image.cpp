@@ -102,6 +102,15 @@ struct schedule_image {
                        (), ())
 };
 
+struct member_image {
+  /// Number of the node's name.
+  uint32_t node = 0;
+  uint32_t index = 0;
+  bool present = true;
+  bool operator==(const member_image&) const = default;
+  BOOST_DESCRIBE_CLASS(member_image, (), (node, index, present), (), ())
+};
+
 struct job_image {
   std::string name;
   job_spec_ptr spec;
@@ -124,12 +133,13 @@ struct job_image {
   uint32_t rolled_back_to = 0;
   std::vector<past_spec> past_specs;
   std::optional<schedule_image> schedule;
+  std::vector<member_image> members;
   bool operator==(const job_image&) const = default;
   BOOST_DESCRIBE_CLASS(job_image, (),
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
                         extras, awaited, extra, settled_version, rolled_back_to,
-                        past_specs, schedule),
+                        past_specs, schedule, members),
                        (), ())
 };
 
@@ -289,7 +299,10 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.settled_version,
                     x.rolled_back_to,
                     x.past_specs,
+                    {},
                     {}};
+    for (auto& [node, index] : x.members)
+      image.members.push_back({node, index, x.present.contains(index)});
     if (auto& y = x.schedule)
       image.schedule = {y->ticked_at.ms, y->outcome,      y->run_of.ms,
                         y->began_at.ms,  y->queued_at.ms, y->asleep};
@@ -468,6 +481,17 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
   if (job.finished_at != 0)
     list_finished(job);
   await_jobs(job, {image.awaited.begin(), image.awaited.end()});
+  if (job.spec->kind == job_kind::system)
+    system_jobs_.insert(job.born);
+  for (auto& x : image.members) {
+    if (x.node >= names_.size() || x.index >= job.count)
+      return make_unexpected("job " + job.name
+                             + " has a task for a node that is not in the "
+                               "snapshot");
+    job.members[x.node] = x.index;
+    if (x.present)
+      job.present[x.index] = x.node;
+  }
   if (auto& x = image.schedule) {
     job.schedule = schedule_record{{x->ticked_at}, x->outcome,     {x->run_of},
                                    {x->began_at},  {x->queued_at}, x->asleep};

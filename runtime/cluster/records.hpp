@@ -150,6 +150,11 @@ struct job_record {
   /// Specs before the present one, for a rollback; newest last.
   std::vector<past_spec> past_specs;
   std::optional<schedule_record> schedule;
+  /// Of a system job: the task of each node that ever wanted one and is known, by
+  /// the number of the node's name.
+  std::map<uint32_t, uint32_t> members;
+  /// Those whose node wants one now: [index] number of the node's name.
+  std::map<uint32_t, uint32_t> present;
   /// Where it stands in the queue, if it does.
   std::optional<queue_key> queued;
   /// Version at which its last task ended; 0 while it is not over.
@@ -193,6 +198,17 @@ struct job_record {
     return live() == 0 && in_state(task_state::pending) == 0
            && (stopped || (spec->kind == job_kind::batch && !schedule));
   }
+  /// Tasks that it shall have, those that stand in left out.
+  [[nodiscard]] uint32_t size() const {
+    return spec->kind == job_kind::system
+             ? static_cast<uint32_t>(present.size())
+             : count;
+  }
+  /// Whether task `index` shall exist.
+  [[nodiscard]] bool wants(uint32_t index) const {
+    return !stopped && index < wanted()
+           && (spec->kind != job_kind::system || present.contains(index));
+  }
   /// Whether a run of its schedule has not ended. REQUIRES: it has a schedule.
   [[nodiscard]] bool run_under_way() const {
     return live() > 0
@@ -206,8 +222,10 @@ struct job_record {
   [[nodiscard]] uint32_t waiting() const {
     return stopped ? 0 : fresh() + static_cast<uint32_t>(requeued.size());
   }
-  /// Tasks that may be placed now.
-  [[nodiscard]] uint32_t ready() const { return held_back() ? 0 : waiting(); }
+  /// Tasks for which a policy may find a place now.
+  [[nodiscard]] uint32_t ready() const {
+    return held_back() || spec->kind == job_kind::system ? 0 : waiting();
+  }
 };
 
 /// The state of a job, from those of its tasks.

@@ -43,6 +43,17 @@ void fact_meter::on(const event& x, const job_scaled& y, const cluster&) {
   waiting_since_[y.job] = x.time;
 }
 
+// What waited for another job or for its time did not wait for a place.
+
+void fact_meter::on(const event& x, const job_dependency_met& y,
+                    const cluster&) {
+  waiting_since_[y.job] = x.time;
+}
+
+void fact_meter::on(const event& x, const job_ticked& y, const cluster&) {
+  waiting_since_[y.job] = x.time;
+}
+
 void fact_meter::on(const event&, const job_forgotten& y, const cluster&) {
   waiting_since_.erase(y.job);
 }

@@ -31,6 +31,8 @@ private:
   void on(const event& x, const job_submitted& y, const cluster&);
   void on(const event& x, const job_updated& y, const cluster&);
   void on(const event& x, const job_scaled& y, const cluster&);
+  void on(const event& x, const job_dependency_met& y, const cluster&);
+  void on(const event& x, const job_ticked& y, const cluster&);
   void on(const event& x, const job_forgotten& y, const cluster&);
   void on(const event& x, const task_placed& y, const cluster&);
   void on(const event& x, const task_started& y, const cluster& c);

@@ -25,7 +25,16 @@ std::map<std::string, uint64_t> queue_of(const cluster& c) {
     if (waiting == 0)
       continue;
     if (job.held_back()) {
-      result[json::name_of(reason::waiting_for_job)] += waiting;
+      auto why = job.schedule && job.schedule->asleep
+                   ? reason::waiting_for_schedule
+                   : reason::waiting_for_job;
+      result[json::name_of(why)] += waiting;
+      continue;
+    }
+    // Each on a node of its own.
+    if (job.spec->kind == job_kind::system) {
+      for (auto index : job.requeued)
+        ++result[json::name_of(views::wait_of_member(c, job, index).why)];
       continue;
     }
     auto [at, is_new] = known.try_emplace(job.klass);

@@ -40,7 +40,9 @@ condition waiting_task(const cluster& c, const job_record& job,
       message += ": " + before;
     return {task_state::pending, reason::backoff, std::move(message)};
   }
-  auto result = wait_of(c, job);
+  auto result = job.spec->kind == job_kind::system
+                  ? wait_of_member(c, job, index)
+                  : wait_of(c, job);
   // How the run before ended is no reason to wait in this one.
   auto of_this_run = !job.schedule || task.ended_at > job.schedule->began_at;
   if (result.why == reason::none && task.why != reason::none && of_this_run)
@@ -126,6 +128,10 @@ const job_spec& spec_of(const job_record& job, uint32_t index) {
 condition wait_of(const cluster& c, const job_record& job) {
   if (job.held_back())
     return held_back(c, job);
+  if (job.spec->kind == job_kind::system)
+    return job.requeued.empty()
+             ? condition{task_state::pending, reason::none, {}}
+             : wait_of_member(c, job, *job.requeued.begin());
   auto& klass = c.queue().at(job.klass);
   condition result;
   if (!klass.blocked) {
@@ -192,7 +198,10 @@ reasons_of(const cluster& c, const job_record& job) {
       result[json::name_of(why)] += tasks;
   };
   add(reason::backoff, delayed(job));
-  if (auto waiting = job.waiting(); waiting > 0)
+  if (job.spec->kind == job_kind::system && !job.held_back())
+    for (auto index : job.requeued)
+      add(wait_of_member(c, job, index).why, 1);
+  else if (auto waiting = job.waiting(); waiting > 0)
     add(wait_of(c, job).why, waiting);
   auto left = job.in_state(task_state::failed) + job.in_state(task_state::lost);
   auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);

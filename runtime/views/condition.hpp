@@ -40,6 +40,11 @@ record_of(const job_record& job, uint32_t index);
 /// When `job` runs next, in words. REQUIRES: it has a schedule.
 [[nodiscard]] std::string next_run_of(const job_record& job);
 
+/// Why a task of a system job, whose place is on one node, is not there.
+/// REQUIRES: it waits, and its delay is over.
+[[nodiscard]] condition
+wait_of_member(const cluster& c, const job_record& job, uint32_t index);
+
 /// Why tasks of `job` whose own delay is over are not placed.
 [[nodiscard]] condition wait_of(const cluster& c, const job_record& job);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/placement/explain.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/sentences.hpp"
 
@@ -94,6 +95,36 @@ condition held_back(const cluster& c, const job_record& job) {
     result.message += (result.message.empty() ? "" : "; ") + x.text;
   if (auto more = job.awaited.size() - all.size(); more > 0)
     result.message += "; and " + count_of(more, "more job");
+  return result;
+}
+
+condition
+wait_of_member(const cluster& c, const job_record& job, uint32_t index) {
+  if (job.held_back())
+    return held_back(c, job);
+  condition result;
+  auto at = job.present.find(index);
+  auto* node
+    = at == job.present.end() ? nullptr : c.find_node(c.name_at(at->second));
+  if (node == nullptr)
+    return result;
+  auto& klass = c.queue().at(job.klass);
+  placement::known_class known{*klass.of};
+  auto& name = node->profile.name;
+  result.why = c.table().refuses(node->row, known);
+  if (result.why == reason::none && job.spec->scheduler != "default") {
+    result.why = reason::unknown_scheduler;
+    result.message = "no policy is named \"" + job.spec->scheduler
+                     + "\"; the job is left alone until there is one";
+    return result;
+  }
+  if (result.why == reason::none) {
+    result.message = "it is to be placed on node " + name;
+    return result;
+  }
+  auto text = placement::refusal_text(c.table(), node->row, known, result.why);
+  result.message = "its place is on node " + name + ": "
+                   + (text.empty() ? sentence_of(result.why) : text);
   return result;
 }
 

@@ -26,7 +26,7 @@ boost::json::value write_view(const present& p, const job_record& job) {
   view.kind = job.spec->kind;
   view.state = state_of(job);
   view.version = job.job_version;
-  view.count = job.count;
+  view.count = job.size();
   view.ready = job.serving();
   view.priority = job.spec->priority;
   view.tasks = counts_of(job);

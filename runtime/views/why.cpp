@@ -81,13 +81,37 @@ void suggest_release(why_view& to, const cluster& c, const job_record& job) {
        "stop what cannot start: `troupe stop " + job.name + '`'});
 }
 
-void tell_waiting(why_view& to, const present& p, const job_record& job) {
+/// A task of a system job has one node to go to, and nobody is ahead of it.
+void tell_member(why_view& to, const present& p, const job_record& job,
+                 uint32_t index) {
+  auto at = job.present.find(index);
+  if (at == job.present.end())
+    return;
+  to.nodes.push_back(
+    {p.cluster.name_at(at->second),
+     1,
+     to.why == reason::none ? std::string{"feasible"} : json::name_of(to.why),
+     to.message,
+     std::nullopt,
+     {}});
+  if (to.why == reason::cordoned)
+    to.suggestions.push_back(
+      {"uncordon", "let the node take tasks again: `troupe uncordon "
+                     + to.nodes.back().node + '`'});
+}
+
+void tell_waiting(why_view& to, const present& p, const job_record& job,
+                  uint32_t index) {
   auto& klass = p.cluster.queue().at(job.klass);
   auto& t = p.cluster.table();
   to.strategy = klass.of->strategy;
   // Where it would fit is another question until it may be placed at all.
   if (job.held_back()) {
     suggest_release(to, p.cluster, job);
+    return;
+  }
+  if (job.spec->kind == job_kind::system) {
+    tell_member(to, p, job, index);
     return;
   }
   to.ahead
@@ -196,7 +220,7 @@ why_task(const present& p, const job_record& job, uint32_t index) {
   view.why = how.why;
   view.message = std::move(how.message);
   if (how.state == task_state::pending)
-    tell_waiting(view, p, job);
+    tell_waiting(view, p, job, index);
   else if (holds_capacity(how.state))
     tell_placed(view, p, job, index);
   else
@@ -232,7 +256,9 @@ boost::json::object why_job(const present& p, const job_record& job) {
   } else {
     why_view view;
     view.state = json::name_of(state_of(job));
-    view.message = "it has no tasks: its count is 0";
+    view.message = job.spec->kind == job_kind::system
+                     ? "no node takes tasks and has what it requires"
+                     : "it has no tasks: its count is 0";
     result = write_why(view);
   }
   result["job"] = job.name;

@@ -319,10 +319,6 @@ TEST_CASE("what this version cannot carry out is refused, not left out") {
   cluster_fixture c;
   auto job = a_job("x");
   auto* pointer = "";
-  SUBCASE("kind") {
-    job.spec().kind = job_kind::system;
-    pointer = "/kind";
-  }
   SUBCASE("gang") {
     job.spec().gang.emplace();
     pointer = "/gang";

@@ -66,7 +66,7 @@ TEST_CASE("a job with a schedule runs at each tick, not when it is submitted") {
   CHECK(c.core.next_wake() == c.now + 5s);
   c.pass(5s);
   CHECK(c.said()
-        == R"(jobTicked {"job":"nightly","at":"2026-11-22T10:00:00.000Z"}
+        == R"(jobTicked {"outcome":"started","job":"nightly","at":"2026-11-22T10:00:00.000Z"}
 )");
   c.place();
   for (uint32_t i = 0; i < 2; ++i) {
@@ -222,8 +222,8 @@ TEST_CASE("after a time without a controller one run makes up for all") {
   next.pass(0s);
   CHECK(
     next.said()
-    == R"(jobTicked {"job":"nightly","at":"2026-11-22T12:59:00.000Z","outcome":"missed","count":179}
-jobTicked {"job":"nightly","at":"2026-11-22T13:00:00.000Z"}
+    == R"(jobTicked {"outcome":"missed","job":"nightly","at":"2026-11-22T12:59:00.000Z","count":179}
+jobTicked {"outcome":"started","job":"nightly","at":"2026-11-22T13:00:00.000Z"}
 )");
   CHECK(next.place() == 1);
   next.pass(0s);

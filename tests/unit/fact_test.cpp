@@ -55,6 +55,8 @@ std::vector<fact> all_facts() {
     leader_elected{"me", "1.2.3"},
     job_dependency_met{"a.b", "extract"},
     job_ticked{"a.b", {1'700'000'000'123}, tick_outcome::missed, 12},
+    task_bound{task, "n1"},
+    task_unbound{task, "n1", reason::node_lost, "it is silent"},
   };
 }
 

@@ -46,8 +46,14 @@ std::string detail(const json_value& event) {
     add(text(event, key));
   if (has(event, "exitCode"))
     add("with exit code " + std::to_string(whole(event, "exitCode")));
-  if (has(event, "count"))
+  if (has(event, "outcome")) {
+    add("the run of " + text(event, "at") + " is " + text(event, "outcome"));
+    if (auto count = whole(event, "count"); count > 1)
+      add("with " + std::to_string(count - 1) + " before it");
+  } else if (has(event, "count"))
     add("to " + std::to_string(whole(event, "count")));
+  if (has(event, "awaited"))
+    add("waits no longer for " + text(event, "awaited"));
   // The code says what the reason would.
   auto reason
     = has(event, "exitCode") ? text(event, "message") : reason_text(event);
