@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Machines in network namespaces, and cuts between them."""
 
+import itertools
 import os
 import subprocess
 import unittest
@@ -17,9 +18,13 @@ def ip(*arguments):
 class Machine:
     """A namespace, joined to the test's bridge by a cable that can be cut."""
 
-    def __init__(self, test, bridge, name, address):
-        self.space = f"tr{os.getpid() % 100000}{name}"
-        self.cable = f"v{os.getpid() % 100000}{name}"
+    # The kernel takes its time to forget a name.
+    made = itertools.count()
+
+    def __init__(self, test, bridge, address):
+        mark = f"{os.getpid() % 100000}x{next(self.made)}"
+        self.space = f"tr{mark}"
+        self.cable = f"v{mark}"
         self.address = address
         ip("netns", "add", self.space)
         test.addCleanup(ip, "netns", "del", self.space)
@@ -60,7 +65,7 @@ class Partition(ClusterTest):
 
     def setUp(self):
         super().setUp()
-        self.bridge = f"br{os.getpid() % 100000}"
+        self.bridge = f"br{os.getpid() % 100000}x{next(Machine.made)}"
         ip("link", "add", self.bridge, "type", "bridge")
         self.addCleanup(ip, "link", "del", self.bridge)
         ip("addr", "add", "10.213.77.1/24", "dev", self.bridge)
@@ -75,7 +80,7 @@ class Partition(ClusterTest):
         self.nodes = {}
         for i in (1, 2, 3):
             name = f"n{i}"
-            machine = Machine(self, self.bridge, name, f"10.213.77.1{i}")
+            machine = Machine(self, self.bridge, f"10.213.77.1{i}")
             self.machines[name] = machine
             arguments = ["node", "--controller", self.control.listen,
                          "--name", name, "--data", self.folder / name,

@@ -164,7 +164,8 @@ TEST_CASE("a running task is shown with all that the reference names") {
   CHECK(keys(x.at_pointer("/attempts/0"))
         == std::set<std::string>{"attempt", "allocation", "node", "state",
                                  "reason", "message", "exitCode", "startedAt",
-                                 "endedAt", "placedAt"});
+                                 "endedAt", "placedAt", "cpuSeconds",
+                                 "peakMemory"});
   CHECK(at(x, "/attempts/0/state") == "running");
 }
 
