@@ -18,8 +18,12 @@ void task_actor_state::carry_out(runtime::task::step x) {
                        std::max(*x.wake - now(), std::chrono::milliseconds{1}),
                        atom::tick_v);
   keep_checker();
-  if (x.over)
+  if (x.over) {
+    // Whoever is monitored remembers who wants to know, and with it all memory
+    // of an actor that is long gone.
+    self->demonitor(agent.address());
     self->quit();
+  }
 }
 
 void task_actor_state::keep_checker() {
