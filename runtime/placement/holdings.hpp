@@ -35,8 +35,7 @@ inline constexpr uint16_t last_chosen_port = 31'999;
 constexpr uint16_t first_port_of(uint32_t n) {
   constexpr uint32_t apart = 1'000;
   return static_cast<uint16_t>(
-    first_chosen_port
-    + n * apart % (last_chosen_port - first_chosen_port + 1));
+    first_chosen_port + n * apart % (last_chosen_port - first_chosen_port + 1));
 }
 
 /// What the tasks of one node hold beyond cpu and memory.

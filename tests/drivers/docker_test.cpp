@@ -116,8 +116,7 @@ public:
   }
 
   size_t exits(const run_id& id) {
-    return count<container_exited>(
-      [id](auto& x) { return x.run == id; });
+    return count<container_exited>([id](auto& x) { return x.run == id; });
   }
 
   struct log {
@@ -346,8 +345,8 @@ TEST_CASE("a followed log can be closed") {
   });
   REQUIRE(!end);
   CHECK(end.error().kind == error_kind::cancelled);
-  REQUIRE(aut.ask<void>(
-    [&](auto done) { aut->kill(spec.run(), std::move(done)); }));
+  REQUIRE(
+    aut.ask<void>([&](auto done) { aut->kill(spec.run(), std::move(done)); }));
   auto exit = aut.wait_exit(spec.run());
   REQUIRE(exit);
   CHECK(exit->code == 137);
@@ -448,8 +447,7 @@ TEST_CASE("a running container has a usage") {
                     "done; sleep 60");
   REQUIRE(aut.start(spec));
   auto deadline = steady_clock::now() + patience;
-  while (aut.read_log(spec.run()).out.empty()
-         && steady_clock::now() < deadline)
+  while (aut.read_log(spec.run()).out.empty() && steady_clock::now() < deadline)
     std::this_thread::sleep_for(50ms);
   auto ask = [&] {
     return aut.ask<usage>(

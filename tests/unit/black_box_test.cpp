@@ -69,7 +69,8 @@ TEST_CASE("when there is too much, the oldest goes first") {
   auto aut = opened({.bytes_max = 3'000});
   std::string text(1'000, 'x');
   for (uint64_t i = 1; i <= 3; ++i)
-    REQUIRE(aut.keep({{i}, 1}, {text, ""}, noon + std::chrono::milliseconds{i}));
+    REQUIRE(
+      aut.keep({{i}, 1}, {text, ""}, noon + std::chrono::milliseconds{i}));
   CHECK(aut.find({{1}, 1}) == std::nullopt);
   CHECK(aut.find({{2}, 1}));
   CHECK(aut.find({{3}, 1}));

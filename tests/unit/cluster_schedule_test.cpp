@@ -65,8 +65,9 @@ TEST_CASE("a job with a schedule runs at each tick, not when it is submitted") {
   CHECK(c.place() == 0);
   CHECK(c.core.next_wake() == c.now + 5s);
   c.pass(5s);
-  CHECK(c.said()
-        == R"(jobTicked {"outcome":"started","job":"nightly","at":"2026-11-22T10:00:00.000Z"}
+  CHECK(
+    c.said()
+    == R"(jobTicked {"outcome":"started","job":"nightly","at":"2026-11-22T10:00:00.000Z"}
 )");
   c.place();
   for (uint32_t i = 0; i < 2; ++i) {

@@ -154,7 +154,8 @@ TEST_CASE("both streams are kept apart") {
   auto agent = test_agent{scratch.path};
   REQUIRE(agent.run(shell(1, "echo said; echo complained >&2")).code == 0);
   CHECK(agent.out(1) == "said\n");
-  CHECK(read_log(agent->dir(run_of(1)), log_stream::err, {}, 100) == "complained\n");
+  CHECK(read_log(agent->dir(run_of(1)), log_stream::err, {}, 100)
+        == "complained\n");
 }
 
 TEST_CASE("a flood fills its share of the disk and no more") {

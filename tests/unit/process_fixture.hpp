@@ -70,21 +70,22 @@ public:
     auto forked = spawner::fork();
     REQUIRE(forked);
     spawner_ = std::make_unique<spawner>(std::move(*forked));
-    auto opened = engine::open({.data_dir = std::move(data_dir),
-                                .on_started =
-                                  [this](const run_id& id, pid_t pid, wall_time) {
-                                    auto lock = std::lock_guard{mutex_};
-                                    started_.emplace(id.allocation.value, pid);
-                                    changed_.notify_all();
-                                  },
-                                .on_exit =
-                                  [this](const run_id& id, const run_exit& exit) {
-                                    auto lock = std::lock_guard{mutex_};
-                                    exits_.emplace(id.allocation.value, exit);
-                                    changed_.notify_all();
-                                  },
-                                .ended_runs_kept_max = kept_max},
-                               *spawner_);
+    auto opened
+      = engine::open({.data_dir = std::move(data_dir),
+                      .on_started =
+                        [this](const run_id& id, pid_t pid, wall_time) {
+                          auto lock = std::lock_guard{mutex_};
+                          started_.emplace(id.allocation.value, pid);
+                          changed_.notify_all();
+                        },
+                      .on_exit =
+                        [this](const run_id& id, const run_exit& exit) {
+                          auto lock = std::lock_guard{mutex_};
+                          exits_.emplace(id.allocation.value, exit);
+                          changed_.notify_all();
+                        },
+                      .ended_runs_kept_max = kept_max},
+                     *spawner_);
     REQUIRE(opened);
     engine_ = std::move(*opened);
   }

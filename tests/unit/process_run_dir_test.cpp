@@ -99,6 +99,7 @@ TEST_CASE("ended runs go when they are old or too many") {
   CHECK(aut.take_expired(t0 + 1min).empty());
   aut.add({{3}, 1}, t0 + 2min);
   CHECK(aut.take_expired(t0 + 2min) == std::vector<troupe::run_id>{{{1}, 1}});
-  CHECK(aut.take_expired(t0 + 1h + 1min) == std::vector<troupe::run_id>{{{2}, 1}});
+  CHECK(aut.take_expired(t0 + 1h + 1min)
+        == std::vector<troupe::run_id>{{{2}, 1}});
   CHECK(aut.size() == 1);
 }
