@@ -267,7 +267,6 @@ private:
   expected<outcome, refusal> on(const change_settings& x);
   expected<outcome, refusal> on(const take_lead& x);
   void reconcile(node_record& node, const std::vector<task_report>& inventory);
-  void give_up_tasks(node_record& node, reason why, const std::string& message);
 
   // decide_reports.cpp
   expected<outcome, refusal> on(const take_reports& x);

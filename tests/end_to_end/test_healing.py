@@ -5,7 +5,6 @@ import http.client
 import os
 import pathlib
 import signal
-import subprocess
 import threading
 import time
 import unittest
