@@ -4,6 +4,7 @@
 /// after another; what follows from them are facts.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -116,6 +117,9 @@ struct take_reports {
 struct change_settings {
   std::optional<std::string> strategy;
   std::optional<std::string> queue_order;
+  std::optional<std::string> fair_by;
+  /// All of them.
+  std::optional<std::map<std::string, double>> fair_weights;
   bool operator==(const change_settings&) const = default;
 };
 

@@ -220,6 +220,113 @@ struct task_requeued {
                        (task, why, message, not_before, avoid), (), ())
 };
 
+/// Says that a task must stop so that `by` may have its place. It waits again as
+/// soon as it has ended, at the place in the queue that it had.
+struct task_preempted {
+  static constexpr auto type = "taskPreempted";
+  task_ref task;
+  std::string node;
+  /// Who takes the place: of a gang, its first member.
+  task_ref by;
+  /// What each of the two counts as: of a gang, the highest of its members.
+  int32_t priority = 0;
+  int32_t by_priority = 0;
+  reason why = reason::preempted;
+  std::string message;
+  bool operator==(const task_preempted&) const = default;
+  BOOST_DESCRIBE_CLASS(task_preempted, (),
+                       (task, node, by, priority, by_priority, why, message),
+                       (), ())
+};
+
+/// Says that a place is kept for a task until those who have it now have ended:
+/// nobody else gets it.
+struct place_held {
+  static constexpr auto type = "placeHeld";
+  task_ref task;
+  std::string node;
+  std::vector<port_binding> ports;
+  std::vector<uint16_t> gpus;
+  /// Whose ends are waited for.
+  std::vector<allocation_id> awaits;
+  /// Those of them that were preempted for it.
+  std::vector<task_ref> victims;
+  /// Why there was no free place.
+  reason why = reason::none;
+  /// When it is given up, should they not have ended by then.
+  timestamp until;
+  bool operator==(const place_held&) const = default;
+  BOOST_DESCRIBE_CLASS(place_held, (),
+                       (task, node, ports, gpus, awaits, victims, why, until),
+                       (), ())
+};
+
+/// Says that a place is not kept any longer: the task waits for any place.
+struct place_released {
+  static constexpr auto type = "placeReleased";
+  task_ref task;
+  std::string node;
+  std::string message;
+  bool operator==(const place_released&) const = default;
+  BOOST_DESCRIBE_CLASS(place_released, (), (task, node, message), (), ())
+};
+
+/// A place that is kept for a member of a gang.
+struct gang_place {
+  task_ref task;
+  std::string node;
+  std::vector<port_binding> ports;
+  std::vector<uint16_t> gpus;
+  bool operator==(const gang_place&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_place, (), (task, node, ports, gpus), (), ())
+};
+
+/// Says that places for a whole gang are kept. The nodes are asked to confirm;
+/// the fact's version names the reservation.
+struct gang_reserved {
+  static constexpr auto type = "gangReserved";
+  std::string gang;
+  std::vector<gang_place> places;
+  /// Whose ends are waited for before the nodes are asked.
+  std::vector<allocation_id> awaits;
+  /// Those of them that were preempted for it.
+  std::vector<task_ref> victims;
+  /// When the reservation is given up, should it not be committed by then.
+  timestamp until;
+  bool operator==(const gang_reserved&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_reserved, (),
+                       (gang, places, awaits, victims, until), (), ())
+};
+
+/// Says that all nodes of a reservation confirmed: its tasks are placed with the
+/// facts that follow.
+struct gang_committed {
+  static constexpr auto type = "gangCommitted";
+  std::string gang;
+  bool operator==(const gang_committed&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_committed, (), (gang), (), ())
+};
+
+/// Says that a gang's reservation is given up, all of it.
+struct gang_released {
+  static constexpr auto type = "gangReleased";
+  std::string gang;
+  reason why = reason::none;
+  std::string message;
+  bool operator==(const gang_released&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_released, (), (gang, why, message), (), ())
+};
+
+/// Says that a gang has fewer members than it needs: the others are stopped, and
+/// it starts again whole.
+struct gang_broken {
+  static constexpr auto type = "gangBroken";
+  std::string gang;
+  std::string message;
+  bool operator==(const gang_broken&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_broken, (), (gang, message), (), ())
+};
+
 struct node_joined {
   static constexpr auto type = "nodeJoined";
   std::string node;
@@ -305,9 +412,15 @@ struct node_labelled {
 
 struct settings {
   std::string strategy = "binpack";
+  /// `priority`, `fifo`, `sjf` or `fair`.
   std::string queue_order = "priority";
+  /// Whom `fair` is fair to: the values of this label of jobs; jobs, if empty.
+  std::string fair_by = "user";
+  /// Shares of those that do not have the share 1.
+  std::map<std::string, double> fair_weights;
   bool operator==(const settings&) const = default;
-  BOOST_DESCRIBE_CLASS(settings, (), (strategy, queue_order), (), ())
+  BOOST_DESCRIBE_CLASS(settings, (),
+                       (strategy, queue_order, fair_by, fair_weights), (), ())
 };
 
 struct settings_changed {
@@ -330,10 +443,12 @@ struct leader_elected {
 using fact = std::variant<
   job_submitted, job_updated, job_surged, job_settled, job_scaled, job_stopped,
   job_forgotten, task_placed, task_starting, task_started, task_health_changed,
-  task_stopping, task_ended, task_requeued, node_joined, node_unhealthy,
-  node_ready, node_removed, node_cordoned, node_draining, node_drained,
-  node_quarantined, node_labelled, settings_changed, leader_elected,
-  job_dependency_met, job_ticked, task_bound, task_unbound>;
+  task_stopping, task_ended, task_requeued, task_preempted, place_held,
+  place_released, gang_reserved, gang_committed, gang_released, gang_broken,
+  node_joined, node_unhealthy, node_ready, node_removed, node_cordoned,
+  node_draining, node_drained, node_quarantined, node_labelled,
+  settings_changed, leader_elected, job_dependency_met, job_ticked, task_bound,
+  task_unbound>;
 
 /// A fact with its place in the journal.
 struct event {

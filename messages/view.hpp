@@ -186,10 +186,12 @@ struct cluster_view {
   amounts_view used;
   std::string strategy;
   std::string queue_order;
+  std::string fair_by;
+  std::map<std::string, double> fair_weights;
   bool operator==(const cluster_view&) const = default;
   BOOST_DESCRIBE_CLASS(cluster_view, (),
                        (version, id, nodes, tasks, jobs, capacity, reserved,
-                        used, strategy, queue_order),
+                        used, strategy, queue_order, fair_by, fair_weights),
                        (), ())
 };
 

@@ -34,8 +34,11 @@ struct port_binding {
 };
 
 /// `forget`: the end of this allocation is known for good; its remains may go.
-enum class work_kind : uint8_t { start, stop, forget };
-BOOST_DESCRIBE_ENUM(work_kind, start, stop, forget)
+/// `reserve`: a member of a gang may come here. Whoever takes it reports the
+/// allocation as `placed`, or as `failed` with a reason; a `start` with another
+/// allocation follows, or a `release`, or nothing until `deadline`.
+enum class work_kind : uint8_t { start, stop, forget, reserve, release };
+BOOST_DESCRIBE_ENUM(work_kind, start, stop, forget, reserve, release)
 
 /// One thing for a machine to do.
 struct work_item {
@@ -45,16 +48,18 @@ struct work_item {
   task_ref task;
   uint32_t attempt = 0;
   allocation_id allocation;
-  /// Of a `start`.
+  /// Of a `start` and a `reserve`.
   job_spec_ptr spec;
   std::vector<port_binding> ports;
   std::vector<uint16_t> gpus;
   /// Of a `stop`.
   reason why = reason::none;
+  /// Of a `reserve`.
+  timestamp deadline;
   bool operator==(const work_item&) const = default;
   BOOST_DESCRIBE_CLASS(work_item, (),
                        (sequence, kind, task, attempt, allocation, spec, ports,
-                        gpus, why),
+                        gpus, why, deadline),
                        (), ())
 };
 

@@ -73,6 +73,16 @@ agent::steps agent::take(const std::vector<work_item>& items) {
         result.stop.push_back(x.allocation);
       }
       break;
+    case work_kind::reserve: {
+      // Nothing is kept but the promise: what it costs to keep it is known to
+      // the controller alone.
+      auto report = first_report(x);
+      report.state = task_state::placed;
+      reports_.push(std::move(report));
+      break;
+    }
+    case work_kind::release:
+      break;
     case work_kind::forget:
       result.forget.push_back(run(x.allocation));
       if (at != known_.end())

@@ -54,6 +54,11 @@ public:
     spec_.after.push_back({std::move(job), x});
     return *this;
   }
+  /// Members of `name`, or of a gang of its own.
+  a_job& gang(std::string name = {}, uint32_t min = 0, uint32_t max = 0) {
+    spec_.gang = gang_request{std::move(name), min, max};
+    return *this;
+  }
   a_job& schedule(std::string cron, std::string zone = "UTC",
                   overlap_rule overlap = overlap_rule::skip) {
     return set(spec_.schedule,

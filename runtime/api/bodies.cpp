@@ -128,6 +128,15 @@ label_set read_node_labels(const json_cursor& x, bool removable) {
   return result;
 }
 
+std::map<std::string, double> read_weights(const json_cursor& x) {
+  std::map<std::string, double> result;
+  if (auto* object = x.object())
+    for (auto& [key, value] : *object)
+      if (auto weight = number(x.member(key, value), 0.001, 1'000'000))
+        result[std::string{key}] = *weight;
+  return result;
+}
+
 std::vector<std::string> read_drivers(const json_cursor& x) {
   auto result = x.texts(text_size_max).value_or(std::vector<std::string>{});
   for (size_t i = 0; i < result.size(); ++i)
@@ -179,7 +188,8 @@ task_report read_report(const json_cursor& x) {
     {"task", "attempt", "allocation", "sequence", "state", "health", "reason",
      "message", "exitCode", "at", "restarts"});
   static const std::vector<std::string> states{
-    "starting", "running", "succeeded", "failed", "stopped", "lost"};
+    "placed",    "starting", "running", "succeeded",
+    "failed",    "stopped",  "lost"};
   constexpr auto most = std::numeric_limits<uint32_t>::max();
   task_report result;
   json_fields fields{x, known};
@@ -313,8 +323,8 @@ uint32_t read_scale(reading& x) {
 }
 
 change_settings read_settings(reading& x) {
-  static constexpr auto known
-    = std::to_array<std::string_view>({"strategy", "queueOrder"});
+  static constexpr auto known = std::to_array<std::string_view>(
+    {"strategy", "queueOrder", "fairBy", "fairWeights"});
   change_settings result;
   read_body(x, "the settings", [&](const json_cursor& at) {
     json_fields fields{at, known};
@@ -324,6 +334,10 @@ change_settings read_settings(reading& x) {
       result.strategy = y->text(text_size_max);
     if (auto y = fields.get("queueOrder"))
       result.queue_order = y->text(text_size_max);
+    if (auto y = fields.get("fairBy"))
+      result.fair_by = y->text_or_empty(text_size_max);
+    if (auto y = fields.get("fairWeights"))
+      result.fair_weights = read_weights(*y);
   });
   return result;
 }

@@ -24,7 +24,7 @@ namespace troupe::runtime::api {
 /// `{"count": 5}`.
 [[nodiscard]] uint32_t read_scale(reading& x);
 
-/// `{"strategy", "queueOrder"}`.
+/// `{"strategy", "queueOrder", "fairBy", "fairWeights"}`.
 [[nodiscard]] change_settings read_settings(reading& x);
 
 /// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.

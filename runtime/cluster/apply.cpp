@@ -10,6 +10,27 @@
 
 namespace troupe::runtime {
 
+namespace {
+
+std::string
+text_in(const std::map<uint32_t, std::string>& texts, uint32_t index) {
+  auto at = texts.find(index);
+  return at == texts.end() ? std::string{} : at->second;
+}
+
+/// Says whose place a task took.
+std::string receipt_of(const hold_record& x) {
+  constexpr size_t named = 5;
+  std::string result;
+  for (size_t i = 0; i < std::min(x.victims.size(), named); ++i)
+    result += (i == 0 ? "took the place of " : ", ") + to_string(x.victims[i]);
+  if (x.victims.size() > named)
+    result += " and " + std::to_string(x.victims.size() - named) + " more";
+  return result.empty() ? result : result + ", which it preempted";
+}
+
+} // namespace
+
 void cluster::say(fact x) {
   if (rehearsing_)
     return;
@@ -59,6 +80,7 @@ void cluster::fold(const job_submitted& x) {
   await_jobs(job, std::move(awaited));
   take_schedule(job, nullptr, false);
   enter_class(job);
+  enter_gang(job);
   refresh(job);
   remember_key(x.key, {x.job, 1, tasks_of(*x.spec), true});
 }
@@ -74,7 +96,14 @@ void cluster::fold(const job_updated& x) {
       awaited.insert(y.job);
   await_jobs(job, std::move(awaited));
   leave_class(job);
+  auto priority = job.spec->priority;
   if (x.job_version != job.job_version) {
+    // What is kept was for a task of the version before.
+    while (!job.holds.empty()) {
+      auto index = job.holds.begin()->first;
+      drop_hold(job, index);
+      job.requeued.insert(index);
+    }
     if (job.held.contains(job.job_version))
       job.older[job.job_version] = job.spec;
     else
@@ -90,8 +119,17 @@ void cluster::fold(const job_updated& x) {
   take_schedule(job, before.get(), was_stopped);
   job.forget = false;
   enter_class(job);
+  if (priority != job.spec->priority)
+    count_anew(job);
   if (x.spec->kind != job_kind::system)
     resize(job, x.spec->count, job.extra);
+  if ((job.gang == nullptr ? std::string{} : job.gang->name)
+      != gang_of(*job.spec)) {
+    leave_gang(job);
+    enter_gang(job);
+  } else if (job.gang != nullptr) {
+    count_gang_anew(*job.gang);
+  }
   refresh(job);
   remember_key(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
 }
@@ -161,6 +199,7 @@ void cluster::trim(job_record& job) {
     auto index = static_cast<uint32_t>(job.tasks.size() - 1);
     --job.by_state[static_cast<size_t>(job.tasks.back().state)];
     job.messages.erase(index);
+    job.receipts.erase(index);
     job.past.erase(index);
     job.tasks.pop_back();
   }
@@ -201,17 +240,23 @@ void cluster::fold(const task_placed& x) {
   auto& node = *node_called(x.node);
   auto index = x.task.index;
   auto& task = materialise(job, index);
+  auto kept = take_hold(job, index);
   stop_waiting(job, index);
   if (task.attempt > 0) {
-    auto text = job.messages.find(index);
+    auto text = text_in(job.messages, index);
+    if (text.empty())
+      text = text_in(job.receipts, index);
     archive(job, index,
             {task.attempt, task.allocation, node_of(task), task.ended_as,
-             task.why,
-             text == job.messages.end() ? std::string{} : text->second,
+             task.why, std::move(text),
              task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
              task.placed_at, task.started_at, task.ended_at});
   }
   job.messages.erase(index);
+  job.receipts.erase(index);
+  if (kept)
+    if (auto receipt = receipt_of(*kept); !receipt.empty())
+      job.receipts[index] = std::move(receipt);
   auto failures = task.failures;
   auto state = task.state;
   task = task_record{};
@@ -228,15 +273,17 @@ void cluster::fold(const task_placed& x) {
   for (auto& port : x.ports)
     held.ports.push_back(port.host);
   auto ordered = ports_in_order(*job.spec, held.ports);
-  if (!held_)
+  // What was kept is in the table already.
+  if (!held_ && !kept)
     table_.occupy_again(node.row, klass, {held.gpus, ordered});
-  if (klass.chosen_ports > 0)
+  if (klass.chosen_ports > 0 && !kept)
     node.last_port = ordered.back();
   if (!held.gpus.empty() || !held.ports.empty())
     job.occupations[index] = std::move(held);
   ++job.held[job.job_version];
   node.reserved += klass.request;
   node.allocations[task.allocation] = {&job, index};
+  move_in(job, index, node);
   if (!klass.labels.empty())
     populated_.push_back(node.row);
   if (node.quarantine.open) {
@@ -273,6 +320,8 @@ void cluster::fold(const task_started& x) {
     set_state(job, task, task_state::running);
   task.accepted = true;
   task.started_at = now_;
+  tenants_.set_since(node_called(node_of(task))->row, task.allocation.value,
+                     now_);
   if (job.spec_of(task.job_version)->health)
     task.health = task_health::unknown;
   else
@@ -289,14 +338,19 @@ void cluster::fold(const task_health_changed& x) {
 void cluster::fold(const task_stopping& x) {
   auto& job = *job_called(x.task.job);
   auto& task = job.tasks[x.task.index];
+  job.leaving += task.stopping ? 0 : 1;
   task.stopping = true;
   task.restart = x.restart;
   task.why = x.why;
+  tenants_.set_leaving(node_called(node_of(task))->row, task.allocation.value,
+                       !x.restart);
   if (!x.message.empty())
     job.messages[x.task.index] = x.message;
   auto item = item_of(work_kind::stop, job, x.task.index);
   item.why = x.why;
   give(node_of(task), std::move(item));
+  if (job.gang != nullptr)
+    refresh_gang(*job.gang);
 }
 
 void cluster::fold(const task_ended& x) {
@@ -305,6 +359,7 @@ void cluster::fold(const task_ended& x) {
   auto& task = materialise(job, index);
   if (x.restarts)
     return restart_in_place(job, index, x);
+  job.leaving -= task.stopping ? 1 : 0;
   if (holds_capacity(task.state)) {
     note_end(*node_called(node_of(task)), x, task);
     free_capacity(job, index);
@@ -358,8 +413,53 @@ void cluster::restart_in_place(job_record& job, uint32_t index,
   task.ended_at = {};
   task.ready_at = {};
   task.accepted = true;
+  tenants_.set_since(node_called(node_of(task))->row, task.allocation.value,
+                     now_);
   if (task.state != task_state::lost)
     set_state(job, task, task_state::starting);
+}
+
+void cluster::fold(const task_preempted& x) {
+  auto& job = *job_called(x.task.job);
+  auto& task = job.tasks[x.task.index];
+  job.leaving += task.stopping ? 0 : 1;
+  task.stopping = true;
+  task.restart = true;
+  task.why = x.why;
+  set_message(job, x.task.index, x.message);
+  tenants_.set_leaving(node_called(x.node)->row, task.allocation.value, true);
+  auto item = item_of(work_kind::stop, job, x.task.index);
+  item.why = x.why;
+  give(x.node, std::move(item));
+  if (job.gang != nullptr)
+    refresh_gang(*job.gang);
+}
+
+void cluster::fold(const place_held& x) {
+  auto& job = *job_called(x.task.job);
+  auto& node = *node_called(x.node);
+  materialise(job, x.task.index);
+  stop_waiting(job, x.task.index);
+  hold_record kept;
+  kept.node = node.name;
+  kept.held.gpus = x.gpus;
+  for (auto& port : x.ports)
+    kept.held.ports.push_back(port.host);
+  kept.awaits = {x.awaits.begin(), x.awaits.end()};
+  kept.victims = x.victims;
+  kept.why = x.why;
+  kept.until = x.until;
+  if (job.classes.at(job.job_version)->chosen_ports > 0)
+    node.last_port = ports_in_order(*job.spec, kept.held.ports).back();
+  hold(job, x.task.index, node, std::move(kept));
+  refresh(job);
+}
+
+void cluster::fold(const place_released& x) {
+  auto& job = *job_called(x.task.job);
+  stop_waiting(job, x.task.index);
+  wait_for_place(job, x.task.index, {});
+  refresh(job);
 }
 
 void cluster::fold(const task_requeued& x) {
@@ -452,6 +552,7 @@ void cluster::mark_lost(node_record& node, bool lost) {
 void cluster::fold(const node_removed& x) {
   auto at = nodes_.find(x.node);
   TROUPE_ASSERT(at->second.allocations.empty());
+  drop_holds_on(at->second);
   table_.remove(at->second.row);
   rows_[at->second.row] = nullptr;
   silent_.erase(x.node);
@@ -506,6 +607,7 @@ void cluster::fold(const settings_changed& x) {
     enter_class(job);
     refresh(job);
   }
+  count_shares();
 }
 
 void cluster::fold(const leader_elected&) {

@@ -1,5 +1,6 @@
 // Recomputation from scratch: what must hold after every fact.
 
+#include <algorithm>
 #include <sstream>
 
 #include "runtime/cluster/cluster.hpp"
@@ -66,6 +67,9 @@ std::string cluster::check_invariants() const {
   std::map<std::string, resources> reserved;
   std::map<std::string, size_t> allocations;
   std::map<std::string, std::set<uint16_t>> ports;
+  std::map<std::string, resources> holding;
+  std::map<std::string, size_t> kept_places;
+  size_t all_kept = 0;
   size_t delayed = 0;
   size_t queued = 0;
   size_t finished = 0;
@@ -74,6 +78,7 @@ std::string cluster::check_invariants() const {
   size_t ticks = 0;
   for (auto& [name, job] : jobs_) {
     state_counts counts{};
+    uint32_t leaving = 0;
     std::map<uint32_t, uint32_t> held;
     std::set<uint32_t> waiting;
     for (uint32_t i = 0; i < job.tasks.size(); ++i) {
@@ -81,8 +86,11 @@ std::string cluster::check_invariants() const {
       auto who = name + '.' + std::to_string(i);
       ++counts[static_cast<size_t>(task.state)];
       auto late = delayed_.contains({task.not_before, job.born, i});
-      if (task.state == task_state::pending && !late)
+      auto kept = job.holds.contains(i);
+      if (task.state == task_state::pending && !late && !kept)
         waiting.insert(i);
+      f.expect(!kept || (task.state == task_state::pending && !late),
+               who + " has a place kept and does not wait for it");
       delayed += late ? 1 : 0;
       f.expect(!late || task.state == task_state::pending,
                who + " is delayed and does not wait");
@@ -109,6 +117,10 @@ std::string cluster::check_invariants() const {
                who + " is lost and its node is not, or the reverse");
       f.expect(on != nullptr && on->allocations.contains(task.allocation),
                who + " is not among the allocations of node " + node);
+      auto* tenant = tenants_.find(on->row, task.allocation.value);
+      f.expect(tenant != nullptr && tenant->priority == counts_as(job, task),
+               who + " is not among the tenants of node " + node);
+      leaving += task.stopping ? 1 : 0;
       ++held[task.job_version];
       reserved[node] += job.classes.at(task.job_version)->request;
       ++allocations[node];
@@ -118,6 +130,40 @@ std::string cluster::check_invariants() const {
                    "port " + std::to_string(port) + " of " + node
                      + " is held twice");
     }
+    for (auto& [index, kept] : job.holds) {
+      auto* on = find_node(names_[kept.node]);
+      auto who = name + '.' + std::to_string(index);
+      f.expect(index < job.tasks.size(), who + " has a place kept in vain");
+      f.expect(on != nullptr && on->holds.contains({job.born, index}),
+               who + " has a place kept that its node does not know");
+      if (on == nullptr)
+        continue;
+      f.expect(on->state == node_state::ready
+                 && on->eligibility == node_eligibility::eligible,
+               who + " has a place kept on a node that takes nothing");
+      for (auto allocation : kept.awaits)
+        f.expect(on->allocations.contains(allocation),
+                 who + " waits for the end of what has ended");
+      f.expect(kept.gang
+                 || kept.awaits.empty()
+                      == free_holds_.contains({job.born, index}),
+               who + ": whether its place is free is off");
+      f.expect(kept.gang || hold_ends_.contains({kept.until, job.born, index}),
+               who + " has a place kept for ever");
+      f.expect(!kept.gang
+                 || (job.gang != nullptr
+                     && (job.gang->state == gang_state::reserving
+                         || job.gang->state == gang_state::running)),
+               who + " has a place kept for a gang that reserves nothing");
+      all_kept -= kept.gang ? 1 : 0;
+      holding[on->profile.name] += job.classes.at(job.job_version)->request;
+      ++kept_places[on->profile.name];
+      ++all_kept;
+    }
+    f.expect(leaving == job.leaving, name + ": tasks that leave are off");
+    f.expect((job.gang == nullptr ? std::string{} : job.gang->name)
+               == gang_of(*job.spec),
+             name + " is in another gang than it says");
     f.expect(held == job.held, name + ": tasks by version are off");
     for (auto& [version, spec] : job.older)
       f.expect(held.contains(version),
@@ -167,6 +213,21 @@ std::string cluster::check_invariants() const {
              name + ": it waits and is not in the queue, or the reverse");
     f.expect(job.over() == (job.finished_at != 0), name + ": finished is off");
   }
+  for (auto& [name, gang] : gangs_) {
+    auto members = members_of(gang);
+    auto who = "gang " + name;
+    f.expect(!gang.jobs.empty(), who + " has no members");
+    f.expect(gang.state != gang_state::waiting || members.live == 0,
+             who + " runs in part");
+    f.expect(gang.state != gang_state::reserving || members.live == 0,
+             who + " runs in part before all have their places");
+    f.expect(gang.state != gang_state::running || members.hopeless()
+               || members.able + members.done
+                    >= std::min(gang.needs, members.all),
+             who + " runs with fewer members than it needs");
+    for (auto& [born, job] : gang.jobs)
+      f.expect(job->gang == &gang, who + " has a member that is not in it");
+  }
   f.expect(delayed == delayed_.size(), "delayed tasks are off");
   f.expect(ticks == ticks_.size(), "some ticks are nobody's");
   for (auto& [name, births] : awaiting_)
@@ -191,10 +252,21 @@ std::string cluster::check_invariants() const {
     capacity.cpu_millicores = static_cast<int64_t>(
       static_cast<double>(capacity.cpu_millicores) * node.overcommit);
     f.expect(name_of(node.row) == name, name + ": its row is another's");
-    f.expect(table_.used(node.row) == node.reserved,
+    auto taken = node.reserved;
+    taken += holding[name];
+    f.expect(table_.used(node.row) == taken,
              name + ": the table holds other amounts than its tasks");
-    f.expect(table_.tasks(node.row) == node.allocations.size(),
+    f.expect(table_.tasks(node.row)
+               == node.allocations.size() + node.holds.size(),
              name + ": the table holds another number of tasks");
+    f.expect(node.holds.size() == kept_places[name],
+             name + ": it keeps places for nobody");
+    auto tenants = tenants_.at(node.row);
+    auto gone = std::count_if(tenants.begin(), tenants.end(),
+                              [](auto& x) { return x.gone; });
+    f.expect(tenants.size() - static_cast<size_t>(gone)
+               == node.allocations.size(),
+             name + ": it has tenants that are no tasks");
     auto open = node.state == node_state::ready && node.strays.empty()
                 && node.eligibility == node_eligibility::eligible
                 && (!node.quarantine.active || node.quarantine.open);
@@ -209,6 +281,7 @@ std::string cluster::check_invariants() const {
              name + ": more is reserved than there is");
   }
   f.expect(table_.nodes() == nodes_.size(), "the table has other nodes");
+  f.expect(hold_ends_.size() == all_kept, "kept places are off");
   return f.text();
 }
 

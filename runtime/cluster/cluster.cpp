@@ -54,7 +54,9 @@ job_state state_of(const job_record& job) {
              : job_state::degraded;
   }
   if (live == 0 && waiting == 0) {
-    if (job.stopped || job.in_state(task_state::stopped) > 0)
+    // Of a gang, all others are stopped when one has failed.
+    auto failed = job.gang != nullptr && job.in_state(task_state::failed) > 0;
+    if (job.stopped || (job.in_state(task_state::stopped) > 0 && !failed))
       return job_state::stopped;
     if (job.spec->kind != job_kind::batch)
       return job.count == 0 ? job_state::stopped : job_state::failed;
@@ -103,6 +105,8 @@ expected<outcome, refusal> cluster::rehearse(const command& x, timestamp now) {
 
 void cluster::advance(timestamp now) {
   now_ = std::max(now_, now);
+  release_late_holds();
+  pass_gang_times();
   while (!delayed_.empty() && std::get<0>(*delayed_.begin()) <= now_) {
     auto [due, born, index] = *delayed_.begin();
     delayed_.erase(delayed_.begin());
@@ -141,6 +145,10 @@ std::optional<timestamp> cluster::next_wake() const {
     consider(job_visits_.begin()->first);
   if (!node_visits_.empty())
     consider(node_visits_.begin()->first);
+  if (!hold_ends_.empty())
+    consider(std::get<0>(*hold_ends_.begin()));
+  if (!gang_times_.empty())
+    consider(gang_times_.begin()->first);
   if (!ticks_.empty())
     consider(ticks_.begin()->first);
   return result;
@@ -173,17 +181,24 @@ void cluster::set_policies(std::set<std::string, std::less<>> names) {
   waiting_.wake_if([this](const waiting::job_class& x) {
     return policies_.find(x.policy) != policies_.end();
   });
+  for (auto& [name, gang] : gangs_)
+    if (std::exchange(gang.blocked, false))
+      list_gang(gang, members_of(gang));
 }
 
 std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
   if (batch_open_)
     return std::nullopt;
-  auto result = waiting_.next(
-    tasks_max, policies_,
-    [this](uint32_t name) -> std::optional<placement::node_index> {
-      auto* node = find_node(names_[name]);
-      return node == nullptr ? std::nullopt : std::optional{node->row};
-    });
+  waiting::row_finder row_of
+    = [this](uint32_t name) -> std::optional<placement::node_index> {
+    auto* node = find_node(names_[name]);
+    return node == nullptr ? std::nullopt : std::optional{node->row};
+  };
+  auto result = next_gang();
+  if (!result)
+    result = settings_.queue_order == "fair"
+               ? next_fair(tasks_max, row_of)
+               : waiting_.next(tasks_max, policies_, row_of, first_gang());
   if (result) {
     batch_open_ = true;
     asked_ = result->about;
@@ -195,6 +210,8 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
 void cluster::abandon() {
   batch_open_ = false;
   asked_.clear();
+  if (auto at = gangs_.find(std::exchange(asked_gang_, {})); at != gangs_.end())
+    list_gang(at->second, members_of(at->second));
 }
 
 std::optional<uint32_t>
@@ -215,6 +232,10 @@ cluster::next_index(const job_record& job, std::optional<uint32_t> only) {
 void cluster::commit(const placement::proposal& x, timestamp now) {
   now_ = std::max(now_, now);
   batch_open_ = false;
+  if (!asked_gang_.empty()) {
+    commit_gang(x);
+    return settle();
+  }
   auto asked = std::exchange(asked_, {});
   // What is proposed and not carried out was counted as taken when the asks
   // behind it were refused: it may help them.
@@ -222,6 +243,7 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     if (row < rows_.size() && rows_[row] != nullptr)
       helped_.push_back(row);
   };
+  std::vector<refused_ask> refused;
   std::vector<version_number> stuck;
   for (size_t at = 0; at < x.runs.size(); ++at) {
     auto& run = x.runs[at];
@@ -253,33 +275,28 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     // here is not about that one.
     if (job.ready() > 0 && !run.why_not_more.nodes.empty()
         && ask.of == waiting_.at(job.klass).of)
-      waiting_.block(job.klass, run.why_not_more);
-    if (job.extra > 0 && waiting_.at(job.klass).blocked)
+      refused.push_back({run.id, ask.index, run.why_not_more});
+    if (job.extra > 0)
       stuck.push_back(job.born);
   }
+  make_room(refused);
   // Where nobody can stand in, members are replaced without.
   for (auto born : stuck)
-    if (auto at = jobs_by_birth_.find(born); at != jobs_by_birth_.end())
+    if (auto at = jobs_by_birth_.find(born);
+        at != jobs_by_birth_.end() && waiting_.at(at->second->klass).blocked)
       roll(*at->second);
   settle();
+}
+
+std::optional<queue_key> cluster::first_gang() const {
+  return open_gangs_.empty() ? std::nullopt
+                             : std::optional{open_gangs_.begin()->first};
 }
 
 void cluster::say_placed(job_record& job, uint32_t index,
                          placement::node_index row,
                          placement::occupation held) {
-  auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
-  task_placed fact{
-    {job.name, index}, attempt + 1, name_of(row), {}, std::move(held.gpus)};
-  for (auto& port : job.spec->ports)
-    fact.ports.push_back({port.name, port.container, port.host});
-  // The occupation lists fixed ports in ascending order, then the chosen.
-  auto chosen = held.ports.size()
-                - static_cast<size_t>(std::count_if(
-                  fact.ports.begin(), fact.ports.end(),
-                  [](const port_binding& p) { return p.host == 0; }));
-  for (auto& port : fact.ports)
-    if (port.host == 0)
-      port.host = held.ports.at(chosen++);
+  auto fact = placing_of(job, index, name_of(row), held);
   held_ = true;
   say(std::move(fact));
   held_ = false;
@@ -294,6 +311,8 @@ std::vector<node_work> cluster::take_work() {
 }
 
 void cluster::settle() {
+  place_held_tasks();
+  check_gangs();
   start_queued_runs();
   wake_dependents();
   settle_members();
@@ -309,11 +328,18 @@ void cluster::settle() {
     waiting_.wake_if([&](const waiting::job_class& x) {
       if (!x.blocked && !batch_open_)
         return false;
+      auto could_be_made = [&](placement::node_index n) {
+        return n < rows_.size() && rows_[n] != nullptr
+               && tenants_.could_make_room(table_, n, *x.of, x.priority);
+      };
       return std::any_of(helped_.begin(), helped_.end(), fits(*x.of))
+             || (tenants_.any_below(x.priority)
+                 && std::any_of(helped_.begin(), helped_.end(), could_be_made))
              || (!x.of->colocate_with.empty()
                  && std::any_of(populated_.begin(), populated_.end(),
                                 fits(*x.of)));
     });
+    wake_gangs();
     helped_.clear();
     populated_.clear();
   }
@@ -347,12 +373,6 @@ const std::string& cluster::name_of(placement::node_index row) const {
   return names_[rows_[row]->name];
 }
 
-queue_key cluster::key_of(const job_record& job) const {
-  if (settings_.queue_order == "fifo")
-    return {0, job.born};
-  return {-int64_t{job.spec->priority}, job.born};
-}
-
 std::vector<work_item> cluster::work_for(std::string_view name) const {
   std::vector<work_item> result;
   auto* node = find_node(name);
@@ -367,6 +387,11 @@ std::vector<work_item> cluster::work_for(std::string_view name) const {
       result.back().why = task.why;
     }
   }
+  for (auto& [key, job] : node->holds)
+    if (job->holds.at(key.second).gang
+        && job->gang->state == gang_state::reserving && is_clear(*job->gang)
+        && !job->gang->confirmed.contains(key))
+      result.push_back(asking_of(*job->gang, *job, key.second));
   return result;
 }
 
@@ -427,7 +452,8 @@ void cluster::enter_class(job_record& job) {
   auto klass = class_of(*job.spec);
   auto policy
     = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
-  job.klass = waiting_.acquire(std::move(klass), std::move(policy));
+  job.klass = waiting_.acquire(std::move(klass), std::move(policy),
+                               job.spec->priority, group_of(job));
   job.classes.try_emplace(job.job_version, waiting_.at(job.klass).of);
 }
 
@@ -439,7 +465,7 @@ void cluster::leave_class(job_record& job) {
   waiting_.release(job.klass);
 }
 
-void cluster::refresh(job_record& job) {
+void cluster::take_its_place(job_record& job) {
   auto wanted = job.ready() > 0;
   if (job.queued && !wanted) {
     waiting_.erase(job, *job.queued);
@@ -448,6 +474,10 @@ void cluster::refresh(job_record& job) {
     job.queued = key_of(job);
     waiting_.insert(job, *job.queued);
   }
+}
+
+void cluster::refresh(job_record& job) {
+  take_its_place(job);
   if (job.schedule && job.schedule->queued_at && !job.run_under_way()
       && !folding_)
     idle_.insert(job.born);
@@ -461,6 +491,8 @@ void cluster::refresh(job_record& job) {
     unlist_finished(job);
     job.finished_at = 0;
   }
+  if (job.gang != nullptr)
+    refresh_gang(*job.gang);
 }
 
 void cluster::wait_for_place(job_record& job, uint32_t index,
@@ -478,6 +510,7 @@ void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.avoid.erase(index);
   if (auto due = std::exchange(job.tasks[index].not_before, {}))
     delayed_.erase({due, job.born, index});
+  drop_hold(job, index);
 }
 
 void cluster::set_message(job_record& job, uint32_t index,
@@ -512,7 +545,9 @@ void cluster::free_capacity(job_record& job, uint32_t index) {
   }
   table_.vacate(node.row, klass, held);
   node.reserved -= klass.request;
+  move_out(job, index, node);
   node.allocations.erase(task.allocation);
+  note_left(node, task.allocation);
   helped_.push_back(node.row);
   auto of_version = job.held.find(task.job_version);
   if (--of_version->second > 0)
@@ -534,6 +569,7 @@ void cluster::erase_job(job_record& job) {
   await_jobs(job, {});
   forget_tick(job);
   unlist_finished(job);
+  leave_gang(job);
   system_jobs_.erase(job.born);
   jobs_by_birth_.erase(job.born);
   jobs_.erase(jobs_.find(job.name));
@@ -550,6 +586,10 @@ void cluster::close_or_open(node_record& node) {
   else if (node.eligibility != node_eligibility::eligible)
     why = reason::cordoned;
   table_.close(node.row, why);
+  // One with strays is only closed until they are gone.
+  if (node.state != node_state::ready
+      || node.eligibility != node_eligibility::eligible)
+    drop_holds_on(node);
   if (why == reason::none)
     helped_.push_back(node.row);
 }

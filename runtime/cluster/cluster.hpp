@@ -24,6 +24,7 @@
 
 #include "runtime/cluster/records.hpp"
 #include "runtime/cluster/waiting.hpp"
+#include "runtime/placement/preempt.hpp"
 
 namespace troupe::runtime {
 
@@ -54,6 +55,16 @@ struct cluster_options {
   milliseconds probe_delay_max{1'800'000};
   /// How long a probe must run to be believed.
   milliseconds probe_time{30'000};
+  /// How long a place is kept for a task beyond the time that those who have it
+  /// may take to stop.
+  milliseconds hold_patience{60'000};
+  /// How long nodes may take to confirm the places of a gang.
+  milliseconds reserve_patience{10'000};
+  /// How long a gang whose jobs come one by one waits for another.
+  milliseconds gang_gathering{2'000};
+  /// Searches for tasks that could make room for others, in one `commit`. Each
+  /// takes about a millisecond in a full cluster of 5,000 nodes.
+  uint32_t searches_max = 32;
 };
 
 /// One thing for one node to do, as a fact brought it about.
@@ -130,11 +141,17 @@ public:
   [[nodiscard]] const node_record* find_node(std::string_view name) const;
   [[nodiscard]] const auto& jobs() const { return jobs_; }
   [[nodiscard]] const auto& nodes() const { return nodes_; }
+  [[nodiscard]] const auto& gangs() const { return gangs_; }
+  [[nodiscard]] static gang_members members_of(const gang_record& gang);
   [[nodiscard]] const placement::table& table() const { return table_; }
+  [[nodiscard]] const placement::tenants& tenants() const { return tenants_; }
   [[nodiscard]] const waiting& queue() const { return waiting_; }
   /// Name of the node that `x` is or was on; empty before its first place.
   [[nodiscard]] const std::string& node_of(const task_record& x) const;
   [[nodiscard]] const std::string& name_of(placement::node_index row) const;
+  [[nodiscard]] const std::string& name_of(const hold_record& x) const {
+    return names_[x.node];
+  }
   /// The name of a node by its number, as in `task_record::node`.
   [[nodiscard]] const std::string& name_at(uint32_t id) const {
     return names_[id];
@@ -276,6 +293,73 @@ private:
   void end_attempt(job_record& job, uint32_t index, const task_report& x);
   void after_end(job_record& job, uint32_t index, const task_record& before);
 
+  // decide_preemption.cpp
+  /// What found no place, and why.
+  struct refused_ask {
+    version_number born = 0;
+    /// The task that it was about, if not just any of the job.
+    std::optional<uint32_t> index;
+    placement::refusal why;
+  };
+  /// Makes room for what found none, in its order. Blocks the classes of the
+  /// others.
+  void make_room(const std::vector<refused_ask>& refused);
+  bool
+  make_room_for(job_record& job, uint32_t index, const placement::refusal& why);
+  /// Places tasks whose kept places are free by now.
+  void place_held_tasks();
+  void release_late_holds();
+  [[nodiscard]] task_preempted
+  victim_of(const node_record& node, uint64_t allocation, task_ref victim,
+            task_ref by, int32_t priority) const;
+  [[nodiscard]] placement::held_place
+  holding_of(placement::node_index row, uint64_t allocation) const;
+
+  // gangs.cpp
+  void enter_gang(job_record& job);
+  void leave_gang(job_record& job);
+  [[nodiscard]] static int32_t priority_of(const gang_record& gang);
+  void count_gang_anew(const gang_record& gang);
+  void refresh_gang(gang_record& gang);
+  void list_gang(gang_record& gang, const gang_members& members);
+  void forget_times_of(gang_record& gang);
+  [[nodiscard]] static bool
+  is_gathering(const gang_record& gang, const gang_members& members);
+  [[nodiscard]] queue_key key_of(const gang_record& gang) const;
+  void release_gang(gang_record& gang);
+  /// Whether nobody is in the way of a reservation any more.
+  [[nodiscard]] static bool is_clear(const gang_record& gang);
+  [[nodiscard]] work_item
+  asking_of(const gang_record& gang, const job_record& job,
+            uint32_t index) const;
+  void ask_nodes(const gang_record& gang);
+
+  // decide_gangs.cpp
+  struct gang_plan;
+  /// Asks for places for the next gang, if it comes before all else that waits.
+  [[nodiscard]] std::optional<waiting::batch> next_gang();
+  [[nodiscard]] std::optional<queue_key> first_gang() const;
+  void commit_gang(const placement::proposal& x);
+  void take_places(gang_plan& plan, const gang_record& gang,
+                   const placement::proposal& x,
+                   const std::vector<waiting::asked>& asked);
+  void make_room(gang_plan& plan, const gang_record& gang, uint32_t missing);
+  void plan_room(gang_plan& plan, const job_record& job, uint32_t index,
+                 const placement::room& x, int32_t priority);
+  void block_gang(gang_record& gang, const gang_members& members, uint32_t fit);
+  void block_gang(gang_record& gang, reason why, std::string message);
+  void wake_gangs();
+  void pass_gang_times();
+  [[nodiscard]] std::string late_text(const gang_record& gang) const;
+  void give_up_reservation(gang_record& gang, reason why,
+                           const std::string& message);
+  bool hear_member(const node_record& node, const task_report& x);
+  /// Ends or breaks gangs that lost members.
+  void check_gangs();
+  void break_gang(gang_record& gang, const gang_members& members);
+  void stop_members(const gang_record& gang, const std::string& message);
+  void end_gang(gang_record& gang);
+
   // apply.cpp
   void say(fact x);
   void fold_event(const event& x);
@@ -299,6 +383,13 @@ private:
   void restart_in_place(job_record& job, uint32_t index, const task_ended& x);
   void archive(job_record& job, uint32_t index, attempt_record x);
   void fold(const task_requeued& x);
+  void fold(const task_preempted& x);
+  void fold(const place_held& x);
+  void fold(const place_released& x);
+  void fold(const gang_reserved& x);
+  void fold(const gang_committed& x);
+  void fold(const gang_released& x);
+  void fold(const gang_broken& x);
   void fold(const node_joined& x);
   void fold(const node_unhealthy& x);
   void fold(const node_ready& x);
@@ -322,6 +413,8 @@ private:
   restore_job(const boost::json::value& from, missing_tasks& missing);
   expected<void, std::string>
   restore_tasks(const boost::json::value& from, missing_tasks& missing);
+  expected<void, std::string> restore_gang(const boost::json::value& from);
+  void finish_gangs();
   expected<void, std::string> restore_key(const boost::json::value& from);
   void restore_last_port(node_record& node);
   expected<void, std::string>
@@ -338,9 +431,40 @@ private:
   void leave_class(job_record& job);
   /// Brings the queue and the list of finished jobs in step with `job`.
   void refresh(job_record& job);
+  /// Only the queue.
+  void take_its_place(job_record& job);
   void wait_for_place(job_record& job, uint32_t index, timestamp not_before);
   void stop_waiting(job_record& job, uint32_t index);
   void free_capacity(job_record& job, uint32_t index);
+
+  // holds.cpp
+  void hold(job_record& job, uint32_t index, node_record& node, hold_record x);
+  /// Ends what `hold` began, but for the table.
+  std::optional<hold_record> take_hold(job_record& job, uint32_t index);
+  /// Gives up a place that is kept, if one is.
+  bool drop_hold(job_record& job, uint32_t index);
+  /// Gives up all that is kept on `node`: the tasks wait for any place.
+  void drop_holds_on(node_record& node);
+  /// Notes that `allocation` has left `node`.
+  void note_left(node_record& node, allocation_id allocation);
+  /// Keeps `tenants_` and shares in step with an allocation.
+  void move_in(const job_record& job, uint32_t index, const node_record& node);
+  void move_out(const job_record& job, uint32_t index, const node_record& node);
+  [[nodiscard]] int32_t
+  counts_as(const job_record& job, const task_record& task) const;
+  void count_anew(const job_record& job);
+  /// The fact that places a task, with what `held` gives it.
+  [[nodiscard]] task_placed
+  placing_of(const job_record& job, uint32_t index, const std::string& node,
+             const placement::occupation& held) const;
+  [[nodiscard]] static std::vector<port_binding>
+  bindings_of(const job_spec& spec, const placement::occupation& held);
+
+  // order.cpp
+  [[nodiscard]] std::string group_of(const job_record& job) const;
+  [[nodiscard]] std::optional<waiting::batch>
+  next_fair(uint32_t tasks_max, const waiting::row_finder& row_of);
+  void count_shares();
   /// Says that task `index` has what `table_` holds for it on `row`.
   void say_placed(job_record& job, uint32_t index, placement::node_index row,
                   placement::occupation held);
@@ -386,6 +510,14 @@ private:
   std::map<std::string, job_record, std::less<>> jobs_;
   std::map<std::string, node_record, std::less<>> nodes_;
   placement::table table_;
+  /// Who could make room for others; in step with `node_record::allocations`.
+  placement::tenants tenants_;
+  /// [job's birth, index] Tasks whose kept place nobody has any more.
+  std::set<std::pair<version_number, uint32_t>> free_holds_;
+  /// When kept places are given up.
+  std::set<std::tuple<timestamp, version_number, uint32_t>> hold_ends_;
+  /// [group] What tasks of it hold, while the queue is fair to groups.
+  std::map<std::string, resources, std::less<>> shares_;
   waiting waiting_;
   std::set<std::string, std::less<>> policies_;
   /// [row] Nodes, null where none is.
@@ -394,6 +526,16 @@ private:
   std::vector<std::string> names_;
   std::map<std::string, uint32_t, std::less<>> name_ids_;
   std::set<std::tuple<timestamp, version_number, uint32_t>> delayed_;
+  std::map<std::string, gang_record, std::less<>> gangs_;
+  /// Gangs that may start, by their place in the queue.
+  std::set<std::pair<queue_key, std::string>> open_gangs_;
+  /// When gangs are to be looked at.
+  std::set<std::pair<timestamp, std::string>> gang_times_;
+  /// Gangs of which something changed since the last `settle`.
+  std::set<std::string> shaken_gangs_;
+  /// The gang that the open batch asks for, if it does.
+  std::string asked_gang_;
+  bool restoring_ = false;
   std::map<version_number, job_record*> jobs_by_birth_;
   /// [name of a job] Births of the jobs that await its end.
   std::map<std::string, std::set<version_number>, std::less<>> awaiting_;

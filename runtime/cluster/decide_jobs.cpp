@@ -36,7 +36,6 @@ std::vector<problem> unsupported(const job_spec& x) {
                                    + " not supported by this version of "
                                      "troupe yet: leave this key out"});
   };
-  refuse(x.gang.has_value(), "/gang", "gangs are");
   refuse(x.cache.has_value(), "/cache", "cached results are");
   refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
   return result;

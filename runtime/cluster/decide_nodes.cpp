@@ -1,6 +1,7 @@
 // What is asked of nodes, and what nodes and their actors tell.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "messages/json.hpp"
@@ -172,12 +173,24 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
     to.strategy = *x.strategy;
   if (x.queue_order)
     to.queue_order = *x.queue_order;
-  if (to.queue_order != "priority" && to.queue_order != "fifo")
-    return make_unexpected(
-      refusal{refusal_kind::bad_input,
-              "there is no queue order \"" + to.queue_order
-                + "\"; this version has priority and fifo",
-              {{"/queueOrder", "write \"priority\" or \"fifo\""}}});
+  if (x.fair_by)
+    to.fair_by = *x.fair_by;
+  if (x.fair_weights)
+    to.fair_weights = *x.fair_weights;
+  constexpr std::array<std::string_view, 4> orders{"priority", "fifo", "sjf",
+                                                   "fair"};
+  if (std::find(orders.begin(), orders.end(), to.queue_order) == orders.end())
+    return make_unexpected(refusal{
+      refusal_kind::bad_input,
+      "there is no queue order \"" + to.queue_order
+        + "\"; there are priority, fifo, sjf and fair",
+      {{"/queueOrder", "write \"priority\", \"fifo\", \"sjf\" or \"fair\""}}});
+  for (auto& [name, weight] : to.fair_weights)
+    if (!(weight > 0) || !std::isfinite(weight))
+      return make_unexpected(
+        refusal{refusal_kind::bad_input,
+                "the weight of \"" + name + "\" is not above 0",
+                {{"/fairWeights", "write numbers above 0"}}});
   if (policies_.find(to.strategy) == policies_.end()) {
     std::string names;
     for (auto& name : policies_)

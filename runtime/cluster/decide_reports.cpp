@@ -28,6 +28,10 @@ bool is_own_fault(reason x) {
          || x == reason::timed_out;
 }
 
+bool is_preempted(const task_record& x) {
+  return x.stopping && x.restart && x.why == reason::preempted;
+}
+
 std::string_view message_of(const job_record& job, uint32_t index) {
   auto at = job.messages.find(index);
   return at == job.messages.end() ? std::string_view{} : at->second;
@@ -61,6 +65,8 @@ expected<outcome, refusal> cluster::on(const take_reports& x) {
 }
 
 void cluster::take_report(node_record& node, const task_report& x) {
+  if (hear_member(node, x))
+    return;
   // A worker that speaks HTTP may name the attempt instead of the allocation.
   auto allocation = x.allocation;
   if (!allocation)
@@ -199,8 +205,15 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                 && (why == reason::exit_code || why == reason::signal);
   auto left
     = state == task_state::succeeded && job.spec->kind != job_kind::batch;
-  if ((task.stopping && (killed || left))
-      || (unwanted && state == task_state::lost)) {
+  auto message = x.message;
+  // What was preempted is not to blame for how it ended.
+  if (is_preempted(before) && state != task_state::lost
+      && (state != task_state::succeeded || left)) {
+    state = task_state::stopped;
+    why = reason::preempted;
+    message = message_of(job, index);
+  } else if ((task.stopping && (killed || left))
+             || (unwanted && state == task_state::lost)) {
     state = task_state::stopped;
     if (task.stopping)
       why = task.why;
@@ -212,7 +225,7 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                  node_of(task),
                  state,
                  why,
-                 x.message,
+                 std::move(message),
                  x.exit_code});
   judge(node, job, before, state);
   // The job may be forgotten with it.
@@ -242,6 +255,10 @@ void cluster::after_end(job_record& job, uint32_t index,
   auto node = is_own_fault(task.why) ? node_of(task) : std::string{};
   if (before.stopping && !before.restart) {
     // By a user: it stays so until somebody starts it again, however it ended.
+  } else if (is_preempted(before)) {
+    // One that had succeeded by then does so once.
+    if (task.state != task_state::succeeded)
+      start_again(job, index, task.why, "", milliseconds{0});
   } else if (before.restart) {
     start_again(job, index, reason::none, "", milliseconds{0});
   } else if (is_misfortune(task.why) || task.ended_as == task_state::lost) {

@@ -68,6 +68,17 @@ struct node_image {
                        (), ())
 };
 
+struct gang_image {
+  std::string name;
+  gang_state state = gang_state::waiting;
+  version_number reservation = 0;
+  int64_t until = 0;
+  uint32_t needs = 0;
+  bool operator==(const gang_image&) const = default;
+  BOOST_DESCRIBE_CLASS(gang_image, (), (name, state, reservation, until, needs),
+                       (), ())
+};
+
 struct class_image {
   uint32_t job_version = 0;
   job_spec_ptr spec;
@@ -83,9 +94,28 @@ struct extra_image {
   std::vector<attempt_record> past;
   /// Name of the node that it avoids.
   std::string avoid;
+  std::string receipt;
   bool operator==(const extra_image&) const = default;
   BOOST_DESCRIBE_CLASS(extra_image, (),
-                       (index, message, gpus, ports, past, avoid), (), ())
+                       (index, message, gpus, ports, past, avoid, receipt), (),
+                       ())
+};
+
+struct hold_image {
+  uint32_t index = 0;
+  uint32_t node = 0;
+  std::vector<uint16_t> gpus;
+  std::vector<uint16_t> ports;
+  std::vector<allocation_id> awaits;
+  std::vector<task_ref> victims;
+  reason why = reason::none;
+  int64_t until = 0;
+  bool gang = false;
+  bool operator==(const hold_image&) const = default;
+  BOOST_DESCRIBE_CLASS(hold_image, (),
+                       (index, node, gpus, ports, awaits, victims, why, until,
+                        gang),
+                       (), ())
 };
 
 struct schedule_image {
@@ -132,6 +162,7 @@ struct job_image {
   uint32_t settled_version = 0;
   uint32_t rolled_back_to = 0;
   std::vector<past_spec> past_specs;
+  std::vector<hold_image> holds;
   std::optional<schedule_image> schedule;
   std::vector<member_image> members;
   bool operator==(const job_image&) const = default;
@@ -139,7 +170,7 @@ struct job_image {
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
                         extras, awaited, extra, settled_version, rolled_back_to,
-                        past_specs, schedule, members),
+                        past_specs, holds, schedule, members),
                        (), ())
 };
 
@@ -244,6 +275,8 @@ extras_of(const job_record& x, const std::vector<std::string>& names) {
     special.insert(i);
   for (auto& [i, y] : x.avoid)
     special.insert(i);
+  for (auto& [i, y] : x.receipts)
+    special.insert(i);
   for (auto i : special) {
     extra_image extra;
     extra.index = i;
@@ -257,6 +290,8 @@ extras_of(const job_record& x, const std::vector<std::string>& names) {
       extra.past = at->second;
     if (auto at = x.avoid.find(i); at != x.avoid.end())
       extra.avoid = names[at->second];
+    if (auto at = x.receipts.find(i); at != x.receipts.end())
+      extra.receipt = at->second;
     result.push_back(std::move(extra));
   }
   return result;
@@ -280,6 +315,9 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
       image.failing.push_back({job, at});
     out(line_of("node", json::write(image)));
   }
+  for (auto& [name, x] : gangs_)
+    out(line_of("gang", json::write(gang_image{x.name, x.state, x.reservation,
+                                               x.until.ms, x.needs})));
   for (auto& [name, x] : jobs_) {
     job_image image{x.name,
                     x.spec,
@@ -300,6 +338,7 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.rolled_back_to,
                     x.past_specs,
                     {},
+                    {},
                     {}};
     for (auto& [node, index] : x.members)
       image.members.push_back({node, index, x.present.contains(index)});
@@ -308,6 +347,16 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                         y->began_at.ms,  y->queued_at.ms, y->asleep};
     for (auto& [version, spec] : x.older)
       image.older.push_back({version, spec});
+    for (auto& [index, kept] : x.holds)
+      image.holds.push_back({index,
+                             kept.node,
+                             kept.held.gpus,
+                             kept.held.ports,
+                             {kept.awaits.begin(), kept.awaits.end()},
+                             kept.victims,
+                             kept.why,
+                             kept.until.ms,
+                             kept.gang});
     out(line_of("job", json::write(image)));
     for (size_t from = 0; from < x.tasks.size(); from += slice_max) {
       json::array rows;
@@ -329,6 +378,7 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
   // first and emptied last.
   std::set<placement::node_index> gaps;
   missing_tasks missing;
+  restoring_ = true;
   std::string_view line;
   while (next(line)) {
     boost::json::error_code error;
@@ -341,6 +391,8 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
       ok = restore_head(entry.value());
     else if (entry.key() == "node")
       ok = restore_node(entry.value(), gaps);
+    else if (entry.key() == "gang")
+      ok = restore_gang(entry.value());
     else if (entry.key() == "job")
       ok = restore_job(entry.value(), missing);
     else if (entry.key() == "tasks")
@@ -356,6 +408,7 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
   if (!missing.empty())
     return make_unexpected("the snapshot lacks tasks of job "
                            + missing.begin()->first);
+  finish_gangs();
   for (auto& [name, node] : nodes_)
     restore_last_port(node);
   for (auto row : gaps)
@@ -477,6 +530,8 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
       job.past[x.index] = x.past;
     if (auto at = name_ids_.find(x.avoid); at != name_ids_.end())
       job.avoid[x.index] = at->second;
+    if (!x.receipt.empty())
+      job.receipts[x.index] = x.receipt;
   }
   if (job.finished_at != 0)
     list_finished(job);
@@ -500,6 +555,21 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
   }
   // Its tasks follow in lines of their own; it joins the queue with the last.
   enter_class(job);
+  enter_gang(job);
+  for (auto& x : image.holds) {
+    auto* node = x.node < names_.size() ? node_called(names_[x.node]) : nullptr;
+    if (node == nullptr)
+      return make_unexpected("job " + job.name + " keeps a place on a node "
+                             + "that is not in the snapshot");
+    hold(job, x.index, *node,
+         {x.node,
+          {x.gpus, x.ports},
+          {x.awaits.begin(), x.awaits.end()},
+          x.victims,
+          x.why,
+          {x.until},
+          x.gang});
+  }
   if (image.tasks == 0)
     refresh(job);
   else
@@ -533,6 +603,33 @@ cluster::restore_tasks(const json::value& from, missing_tasks& missing) {
   return {};
 }
 
+expected<void, std::string> cluster::restore_gang(const json::value& from) {
+  gang_image image;
+  if (auto ok = read_image(from, image); !ok)
+    return ok;
+  auto& gang = gangs_[image.name];
+  gang.name = image.name;
+  gang.state = image.state;
+  gang.reservation = image.reservation;
+  gang.until = {image.until};
+  gang.needs = image.needs;
+  return {};
+}
+
+/// All members are there: what could not be told before is now.
+void cluster::finish_gangs() {
+  restoring_ = false;
+  std::erase_if(gangs_, [](auto& x) { return x.second.jobs.empty(); });
+  for (auto& [name, gang] : gangs_) {
+    refresh_gang(gang);
+    if (gang.state == gang_state::running)
+      for (auto& [born, job] : gang.jobs)
+        for (auto& [index, kept] : job->holds)
+          if (kept.gang)
+            free_holds_.insert({born, index});
+  }
+}
+
 expected<void, std::string> cluster::restore_key(const json::value& from) {
   key_image image;
   if (auto ok = read_image(from, image); !ok)
@@ -548,13 +645,16 @@ cluster::restore_task(job_record& job, const task_record& task) {
   job.tasks.push_back(task);
   ++job.by_state[static_cast<size_t>(task.state)];
   if (task.state == task_state::pending) {
-    if (task.not_before > now_)
+    if (job.holds.contains(index))
+      ; // It has a place to come.
+    else if (task.not_before > now_)
       delayed_.insert({task.not_before, job.born, index});
     else
       job.requeued.insert(index);
   }
   if (!holds_capacity(task.state))
     return {};
+  job.leaving += task.stopping ? 1 : 0;
   auto* node
     = task.node < names_.size() ? node_called(names_[task.node]) : nullptr;
   auto klass = job.classes.find(task.job_version);
@@ -569,6 +669,7 @@ cluster::restore_task(job_record& job, const task_record& task) {
   ++job.held[task.job_version];
   node->reserved += klass->second->request;
   node->allocations[task.allocation] = {&job, index};
+  move_in(job, index, *node);
   return {};
 }
 

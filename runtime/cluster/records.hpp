@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "messages/fact.hpp"
@@ -16,6 +17,7 @@
 #include "messages/work.hpp"
 
 #include "runtime/cron.hpp"
+#include "runtime/gang.hpp"
 #include "runtime/placement/table.hpp"
 
 namespace troupe::runtime {
@@ -95,6 +97,28 @@ struct queue_key {
 
 using class_id = uint32_t;
 
+/// A place that is kept for a task which waits until others have left it. In the
+/// table it is taken; the task has no allocation yet.
+struct hold_record {
+  /// Of the node's name, as in `task_record`.
+  uint32_t node = 0;
+  placement::occupation held;
+  /// Allocations there whose ends are waited for.
+  std::set<allocation_id> awaits;
+  /// Tasks that were preempted for it.
+  std::vector<task_ref> victims;
+  /// Why there was no free place.
+  reason why = reason::none;
+  /// When it is given up.
+  timestamp until;
+  /// Whether it is a part of a gang's reservation, which is given and given up
+  /// as a whole.
+  bool gang = false;
+  bool operator==(const hold_record&) const = default;
+};
+
+struct gang_record;
+
 /// When a job with a schedule ran and runs.
 struct schedule_record {
   /// The last tick that was decided, or when the schedule began to count.
@@ -168,6 +192,16 @@ struct job_record {
   /// Of those that wait: the node (a name, see `cluster::name_of`) to which they
   /// go only if they fit nowhere else.
   std::map<uint32_t, uint32_t> avoid;
+  /// Places that are kept for tasks that wait, by index.
+  std::map<uint32_t, hold_record> holds;
+  /// The gang that its tasks belong to, if they do.
+  gang_record* gang = nullptr;
+  /// Whether only the gang as a whole may start its tasks now.
+  bool gated = false;
+  /// Tasks that hold a place and are being stopped.
+  uint32_t leaving = 0;
+  /// Whose place the present attempt took, by index.
+  std::map<uint32_t, std::string> receipts;
 
   /// Members that shall exist: indices are below this.
   [[nodiscard]] uint32_t wanted() const { return count + extra; }
@@ -224,8 +258,44 @@ struct job_record {
   }
   /// Tasks for which a policy may find a place now.
   [[nodiscard]] uint32_t ready() const {
-    return held_back() || spec->kind == job_kind::system ? 0 : waiting();
+    return held_back() || gated || spec->kind == job_kind::system ? 0
+                                                                  : waiting();
   }
+};
+
+/// Jobs whose tasks start together.
+struct gang_record {
+  std::string name;
+  gang_state state = gang_state::waiting;
+  /// [birth]
+  std::map<version_number, job_record*> jobs;
+  /// The version of the fact that reserved, and when that is given up.
+  version_number reservation = 0;
+  timestamp until;
+  /// How many members must run, or have succeeded, since the last start.
+  uint32_t needs = 0;
+
+  // What is known without facts: a controller that takes over finds it out anew.
+
+  /// [job's birth, index] Members whose nodes have confirmed.
+  std::set<std::pair<version_number, uint32_t>> confirmed;
+  /// When a job joined it last, and whether it was waited for others since.
+  timestamp gathered_at;
+  bool has_gathered = false;
+  /// Why it did not start when it was tried last, and what follows from it.
+  bool blocked = false;
+  reason why = reason::none;
+  std::string message;
+  uint32_t tries = 0;
+  timestamp tried_at;
+  timestamp retry_at;
+  /// Whether something that could help happened since it was tried.
+  bool helped = false;
+  /// Whether a reservation ended with a place, and nobody was told.
+  bool lost_places = false;
+  /// Where it stands among the gangs that may start, or that wait for a time.
+  std::optional<queue_key> listed_key;
+  timestamp listed_time;
 };
 
 /// The state of a job, from those of its tasks.
@@ -277,6 +347,8 @@ struct node_record {
   /// next one begins; 0 if none was.
   uint16_t last_port = 0;
   std::map<allocation_id, task_place> allocations;
+  /// [job's birth, index] Places that are kept here, as the jobs know them.
+  std::map<std::pair<version_number, uint32_t>, job_record*> holds;
   /// Allocations that were given up and yet run there: until they are gone,
   /// nothing new goes to the node.
   std::set<allocation_id> strays;

@@ -7,13 +7,17 @@
 
 namespace troupe::runtime {
 
-class_id waiting::acquire(placement::task_class x, std::string policy) {
-  auto key = std::make_pair(std::move(x), std::move(policy));
+class_id waiting::acquire(placement::task_class x, std::string policy,
+                          int32_t priority, std::string group) {
+  class_key key{std::move(x), std::move(policy), priority, std::move(group)};
   auto [at, is_new] = index_.try_emplace(key, 0);
   if (is_new) {
     auto made = std::make_unique<job_class>();
-    made->of = std::make_shared<const placement::task_class>(at->first.first);
-    made->policy = at->first.second;
+    made->of
+      = std::make_shared<const placement::task_class>(std::get<0>(at->first));
+    made->policy = std::get<1>(at->first);
+    made->priority = priority;
+    made->group = std::get<3>(at->first);
     if (free_.empty()) {
       at->second = static_cast<class_id>(classes_.size());
       classes_.push_back(std::move(made));
@@ -34,7 +38,7 @@ void waiting::release(class_id id) {
   if (--x.users > 0)
     return;
   TROUPE_ASSERT(x.jobs.empty());
-  index_.erase(std::make_pair(*x.of, x.policy));
+  index_.erase(class_key{*x.of, x.policy, x.priority, x.group});
   classes_[id].reset();
   free_.push_back(id);
 }
@@ -131,7 +135,7 @@ uint32_t ask_for(const job_record& job,
 std::optional<waiting::batch>
 waiting::next(uint32_t tasks_max,
               const std::set<std::string, std::less<>>& known,
-              const row_finder& row_of) {
+              const row_finder& row_of, std::optional<queue_key> before) {
   using cursor = std::map<queue_key, job_record*>::const_iterator;
   struct entry {
     cursor at;
@@ -153,6 +157,8 @@ waiting::next(uint32_t tasks_max,
     if (open.empty())
       break;
     auto [at, id] = open.top();
+    if (before && !(at->first < *before))
+      break;
     open.pop();
     auto& x = *classes_[id];
     if (known.find(x.policy) == known.end()) {
@@ -167,10 +173,99 @@ waiting::next(uint32_t tasks_max,
     if (++at != x.jobs.end())
       open.push({at, id});
   }
+  pass_over(unserved);
+  if (result.asks.empty())
+    return std::nullopt;
+  return result;
+}
+
+void waiting::pass_over(const std::vector<class_id>& unserved) {
   for (auto id : unserved) {
     classes_[id]->helped = false;
     block(id, {{{reason::unknown_scheduler, 0}}});
   }
+}
+
+std::optional<waiting::batch>
+waiting::next_fair(uint32_t tasks_max,
+                   const std::set<std::string, std::less<>>& known,
+                   const fairness& by, const row_finder& row_of) {
+  // Where a class has come to: its next job, and the tasks left of it.
+  struct cursor {
+    std::map<queue_key, job_record*>::const_iterator at;
+    uint32_t left = 0;
+    class_id klass = 0;
+    /// Of those left, the tasks that avoid a node, each with its name's number.
+    std::vector<std::pair<uint32_t, uint32_t>> choosy;
+    bool operator>(const cursor& x) const { return at->first > x.at->first; }
+  };
+  auto begin_job = [](cursor& x) {
+    auto& job = *x.at->second;
+    x.left = job.ready();
+    x.choosy.clear();
+    for (auto& [index, name] : job.avoid)
+      if (job.requeued.contains(index))
+        x.choosy.emplace_back(index, name);
+  };
+  struct party {
+    double share = 0;
+    std::priority_queue<cursor, std::vector<cursor>, std::greater<>> open;
+  };
+  std::map<std::string, party, std::less<>> parties;
+  std::vector<class_id> unserved;
+  batch result;
+  for (auto& [key, id] : heads_) {
+    auto& x = *classes_[id];
+    if (known.find(x.policy) == known.end()) {
+      unserved.push_back(id);
+      continue;
+    }
+    auto [at, is_new] = parties.try_emplace(x.group);
+    if (is_new)
+      at->second.share = by.share_of(x.group);
+    cursor first{x.jobs.begin(), 0, id, {}};
+    begin_job(first);
+    at->second.open.push(std::move(first));
+  }
+  using turn = std::pair<double, party*>;
+  auto later = [](const turn& x, const turn& y) { return x.first > y.first; };
+  std::priority_queue<turn, std::vector<turn>, decltype(later)> turns{later};
+  for (auto& [group, x] : parties)
+    turns.push({x.share, &x});
+  for (uint32_t tasks = 0; tasks < tasks_max && !turns.empty();) {
+    auto& group = *turns.top().second;
+    turns.pop();
+    auto next = group.open.top();
+    group.open.pop();
+    auto& x = *classes_[next.klass];
+    // What another policy serves is for another batch.
+    if (result.policy.empty())
+      result.policy = x.policy;
+    if (x.policy == result.policy) {
+      auto& job = *next.at->second;
+      if (!next.choosy.empty()) {
+        auto [index, name] = next.choosy.back();
+        next.choosy.pop_back();
+        result.asks.push_back({job.born, x.of, 1, row_of(name)});
+        result.about.push_back({job.born, x.of, index});
+      } else if (!result.asks.empty() && result.asks.back().id == job.born
+                 && !result.about.back().index) {
+        ++result.asks.back().count;
+      } else {
+        result.asks.push_back({job.born, x.of, 1, std::nullopt});
+        result.about.push_back({job.born, x.of, std::nullopt});
+      }
+      ++tasks;
+      group.share += by.cost_of(x);
+      if (--next.left == 0 && ++next.at != x.jobs.end())
+        begin_job(next);
+      if (next.left > 0)
+        group.open.push(next);
+    }
+    if (!group.open.empty())
+      turns.push({group.share, &group});
+  }
+  pass_over(unserved);
   if (result.asks.empty())
     return std::nullopt;
   return result;

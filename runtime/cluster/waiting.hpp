@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <tuple>
 #include <vector>
 
 #include "runtime/cluster/records.hpp"
@@ -26,6 +26,10 @@ public:
     std::shared_ptr<const placement::task_class> of;
     /// The policy that places it.
     std::string policy;
+    /// What its tasks count as when others could make room for them.
+    int32_t priority = 0;
+    /// Whose share of the cluster they use, where that decides who is next.
+    std::string group;
     std::map<queue_key, job_record*> jobs;
     /// Jobs of the class, waiting or not.
     uint32_t users = 0;
@@ -35,8 +39,11 @@ public:
     bool helped = false;
   };
 
-  /// Finds the class equal to `x` that `policy` serves, or makes it.
-  class_id acquire(placement::task_class x, std::string policy);
+  /// Finds the class equal to `x` that `policy` serves, or makes it. Jobs of
+  /// another priority or group stand in a class of their own: what is found out
+  /// for one of a class holds for all of it.
+  class_id acquire(placement::task_class x, std::string policy,
+                   int32_t priority = 0, std::string group = {});
   void release(class_id id);
 
   void insert(job_record& job, queue_key key);
@@ -49,7 +56,8 @@ public:
 
   /// The first ready jobs in queue order that one policy serves, with at most
   /// `tasks_max` tasks. Passes over classes whose policy is not in `known`: they
-  /// are blocked as `unknown_scheduler`.
+  /// are blocked as `unknown_scheduler`. Ends at what does not come before
+  /// `before`, if that is given.
   struct asked {
     version_number born = 0;
     std::shared_ptr<const placement::task_class> of;
@@ -61,6 +69,8 @@ public:
     std::vector<placement::ask> asks;
     /// [ask]
     std::vector<asked> about;
+    /// The gang whose members are asked for, all or none; empty for others.
+    std::string gang = {};
   };
   /// Finds the row of a node by its name's number, if the node is there.
   using row_finder
@@ -70,7 +80,24 @@ public:
   }
   [[nodiscard]] std::optional<batch>
   next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
-       const row_finder& row_of = nowhere);
+       const row_finder& row_of = nowhere,
+       std::optional<queue_key> before = {});
+
+  /// The same, task by task: the next is always of the group that has used the
+  /// least of what it may. `share_of` gives what a group has used already, and
+  /// `cost_of` what a task of a class adds to it, both divided by its weight.
+  struct fairness {
+    std::function<double(const std::string& group)> share_of;
+    std::function<double(const job_class&)> cost_of;
+  };
+  [[nodiscard]] std::optional<batch>
+  next_fair(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
+            const fairness& by, const row_finder& row_of = nowhere);
+
+  /// The key of the first ready job, if there is one.
+  [[nodiscard]] std::optional<queue_key> first() const {
+    return heads_.empty() ? std::nullopt : std::optional{heads_.begin()->first};
+  }
 
   /// Forgets what helped so far: a proposal for the present state begins.
   void begin_proposal();
@@ -87,7 +114,11 @@ private:
 
   std::vector<std::unique_ptr<job_class>> classes_;
   std::vector<class_id> free_;
-  std::map<std::pair<placement::task_class, std::string>, class_id> index_;
+  using class_key
+    = std::tuple<placement::task_class, std::string, int32_t, std::string>;
+  void pass_over(const std::vector<class_id>& unserved);
+
+  std::map<class_key, class_id> index_;
   /// Ready classes by the key of their first job.
   std::set<std::pair<queue_key, class_id>> heads_;
   /// [class] The key under which a class stands in `heads_`, if it does.

@@ -95,6 +95,25 @@ void fact_meter::hear_of_gang(std::string_view type, const std::string& gang,
     to_->note_gang_wait(between(since->second, at));
 }
 
+void fact_meter::on(const event&, const gang_reserved&, const cluster&) {
+  to_->note_gang_attempt("reserved");
+}
+
+void fact_meter::on(const event& x, const gang_committed& y, const cluster& c) {
+  to_->note_gang_attempt("committed");
+  auto gang = c.gangs().find(y.gang);
+  if (gang == c.gangs().end())
+    return;
+  timestamp since = x.time;
+  for (auto& [born, job] : gang->second.jobs)
+    since = std::min(since, job->submitted_at);
+  to_->note_gang_wait(between(since, x.time));
+}
+
+void fact_meter::on(const event&, const gang_released&, const cluster&) {
+  to_->note_gang_attempt("released");
+}
+
 void fact_meter::on(const event&, const node_removed& y, const cluster&) {
   to_->forget_node(y.node);
 }

@@ -37,6 +37,10 @@ private:
   void on(const event& x, const task_placed& y, const cluster&);
   void on(const event& x, const task_started& y, const cluster& c);
   void on(const event& x, const task_ended& y, const cluster&);
+  void on(const event& x, const task_requeued& y, const cluster&);
+  void on(const event& x, const gang_reserved& y, const cluster&);
+  void on(const event& x, const gang_committed& y, const cluster& c);
+  void on(const event& x, const gang_released& y, const cluster&);
   void on(const event& x, const node_removed& y, const cluster&);
   /// Facts that only some features bring: of gangs, and of who makes room for
   /// whom. Nothing is counted of all others.

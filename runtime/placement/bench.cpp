@@ -12,6 +12,7 @@
 
 #include <time.h>
 
+#include "runtime/placement/bench_contention.hpp"
 #include "runtime/placement/policy.hpp"
 
 namespace troupe::runtime::placement {
@@ -293,8 +294,9 @@ private:
 } // namespace
 
 std::vector<std::string> bench_scenarios() {
-  return {"mixed",    "singles",      "unique", "basic", "nodeAffinity",
-          "affinity", "antiAffinity", "spread", "churn", "unschedulable"};
+  return {"mixed",        "singles",       "unique",       "basic",
+          "nodeAffinity", "affinity",      "antiAffinity", "spread",
+          "churn",        "unschedulable", "preemption",   "gang"};
 }
 
 expected<bench_result, std::string>
@@ -308,6 +310,8 @@ run_placement_bench(const bench_options& options) {
   if (options.nodes == 0 || options.tasks == 0 || options.batch == 0)
     return make_unexpected(
       std::string{"needs at least one node, one task and batches of one"});
+  if (options.scenario == "preemption" || options.scenario == "gang")
+    return run_contention_bench(options);
   return bench_run{options}.run();
 }
 

@@ -46,7 +46,8 @@ struct bench_result {
 /// `mixed` (a thousand kinds of jobs of 1 to 40 tasks), `singles` (the same, one
 /// task at a time), `unique` (every task of a class of its own: nothing is ever
 /// remembered), `basic`, `nodeAffinity`, `affinity`, `antiAffinity`, `spread`,
-/// `churn` (tasks end at random), `unschedulable` (half of the tasks).
+/// `churn` (tasks end at random), `unschedulable` (half of the tasks), and
+/// `preemption` and `gang` (nodes that are full: at most a thousand decisions).
 [[nodiscard]] std::vector<std::string> bench_scenarios();
 
 /// Places generated tasks on generated nodes and measures it. The nodes and the

@@ -33,6 +33,8 @@ cluster_view totals_of(const present& p) {
   view.jobs = no_counts<uint32_t, job_state>();
   view.strategy = p.cluster.config().strategy;
   view.queue_order = p.cluster.config().queue_order;
+  view.fair_by = p.cluster.config().fair_by;
+  view.fair_weights = p.cluster.config().fair_weights;
   resources capacity;
   resources reserved;
   resources used;
@@ -69,14 +71,6 @@ answered answer_to(const present& p, const list_policies&) {
   return boost::json::object{{"items", std::move(items)},
                              {"nextCursor", nullptr},
                              {"version", p.cluster.version()}};
-}
-
-answered answer_to(const present& p, const list_gangs& x) {
-  auto start = start_page(x.limit, x.cursor);
-  if (!start)
-    return make_unexpected(std::move(start.error()));
-  // Jobs with gangs are refused, so there is none.
-  return page_items{start->limit}.finish(p.cluster.version());
 }
 
 } // namespace troupe::runtime::views

@@ -31,8 +31,32 @@ end_of(const job_record& job, const task_record& task, uint32_t index) {
   return {};
 }
 
+/// Of a task for which a place is kept.
+condition kept_place(const cluster& c, const hold_record& x) {
+  auto& node = c.name_of(x);
+  if (x.gang && x.awaits.empty())
+    return {task_state::pending, reason::gang_incomplete,
+            "has a place on " + node
+              + ", and starts when all places of its gang are confirmed"};
+  if (x.awaits.empty())
+    return {task_state::pending, x.why, "its place on " + node + " is free"};
+  std::string who;
+  constexpr size_t named = 5;
+  for (size_t i = 0; i < std::min(x.victims.size(), named); ++i)
+    who += (i == 0 ? "" : ", ") + to_string(x.victims[i]);
+  if (x.victims.size() > named)
+    who += " and " + std::to_string(x.victims.size() - named) + " more";
+  auto message = "has a place on " + node + " as soon as "
+                 + (who.empty() ? count_of(x.awaits.size(), "task")
+                                : who + ", which it preempted,")
+                 + " stopped there";
+  return {task_state::pending, x.why, std::move(message)};
+}
+
 condition waiting_task(const cluster& c, const job_record& job,
                        const task_record& task, uint32_t index, timestamp now) {
+  if (auto kept = job.holds.find(index); kept != job.holds.end())
+    return kept_place(c, kept->second);
   auto before = end_of(job, task, index);
   if (task.not_before > now) {
     auto message = "starts again in " + about(task.not_before - now);
@@ -73,6 +97,8 @@ condition live_task(const cluster& c, const job_record& job,
       result.message += ": " + sentence_of(task.why);
   } else if (task.state == task_state::running) {
     result.message = text_of_running(task, node);
+    if (auto receipt = job.receipts.find(index); receipt != job.receipts.end())
+      result.message += "; it " + receipt->second;
   } else if (message != nullptr) {
     result.message = *message;
   } else if (task.state == task_state::placed) {
@@ -128,6 +154,8 @@ const job_spec& spec_of(const job_record& job, uint32_t index) {
 condition wait_of(const cluster& c, const job_record& job) {
   if (job.held_back())
     return held_back(c, job);
+  if (job.gated)
+    return wait_of(*job.gang);
   if (job.spec->kind == job_kind::system)
     return job.requeued.empty()
              ? condition{task_state::pending, reason::none, {}}
@@ -173,7 +201,7 @@ condition condition_of(const cluster& c, const job_record& job, uint32_t index,
 
 uint32_t delayed(const job_record& job) {
   auto waiting = job.in_state(task_state::pending);
-  auto undelayed = job.waiting();
+  auto undelayed = job.waiting() + static_cast<uint32_t>(job.holds.size());
   return waiting > undelayed ? waiting - undelayed : 0;
 }
 
@@ -198,6 +226,8 @@ reasons_of(const cluster& c, const job_record& job) {
       result[json::name_of(why)] += tasks;
   };
   add(reason::backoff, delayed(job));
+  for (auto& [index, kept] : job.holds)
+    add(kept.why, 1);
   if (job.spec->kind == job_kind::system && !job.held_back())
     for (auto index : job.requeued)
       add(wait_of_member(c, job, index).why, 1);

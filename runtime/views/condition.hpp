@@ -37,6 +37,9 @@ record_of(const job_record& job, uint32_t index);
 /// What `job` waits for other than a place. REQUIRES: `job.held_back()`.
 [[nodiscard]] condition held_back(const cluster& c, const job_record& job);
 
+/// Why `gang` does not start.
+[[nodiscard]] condition wait_of(const gang_record& gang);
+
 /// When `job` runs next, in words. REQUIRES: it has a schedule.
 [[nodiscard]] std::string next_run_of(const job_record& job);
 

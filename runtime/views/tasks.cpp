@@ -73,6 +73,9 @@ last_attempt(const present& p, const job_record& job, uint32_t index) {
   result.why = task.why;
   if (auto at = job.messages.find(index); at != job.messages.end())
     result.message = at->second;
+  else if (auto receipt = job.receipts.find(index);
+           receipt != job.receipts.end())
+    result.message = receipt->second;
   if (task.has_exit_code)
     result.exit_code = task.exit_code;
   result.placed_at = if_set(task.placed_at);

@@ -117,7 +117,8 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   to.ahead
     = p.cluster.queue().ahead_of(job.queued.value_or(p.cluster.key_of(job)),
                                  std::numeric_limits<uint32_t>::max());
-  if (to.why == reason::unknown_scheduler)
+  // Whether one of a gang would fit says little about all of it.
+  if (to.why == reason::unknown_scheduler || job.gated)
     return;
   auto found = explain(t, *klass.of);
   for (auto& x : found.best)
@@ -139,6 +140,17 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
     to.message += "; " + count_of(to.ahead, "job")
                   + (to.ahead == 1 ? " is" : " are") + " ahead of it";
   suggest(to, t, found.refused);
+}
+
+/// A place is kept for it, so what other nodes say does not matter.
+void tell_kept(why_view& to, const present& p, const job_record& job,
+               const hold_record& kept) {
+  to.strategy = p.cluster.queue().at(job.klass).of->strategy;
+  verdict_view verdict;
+  verdict.node = p.cluster.name_of(kept);
+  verdict.verdict = "kept";
+  verdict.message = "its place is kept there";
+  to.nodes.push_back(std::move(verdict));
 }
 
 // -- tasks that have a place --------------------------------------------------
@@ -219,7 +231,9 @@ why_task(const present& p, const job_record& job, uint32_t index) {
   view.state = json::name_of(how.state);
   view.why = how.why;
   view.message = std::move(how.message);
-  if (how.state == task_state::pending)
+  if (auto kept = job.holds.find(index); kept != job.holds.end())
+    tell_kept(view, p, job, kept->second);
+  else if (how.state == task_state::pending)
     tell_waiting(view, p, job, index);
   else if (holds_capacity(how.state))
     tell_placed(view, p, job, index);

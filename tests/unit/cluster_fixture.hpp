@@ -94,6 +94,26 @@ public:
                          core.find_task(x)->why));
   }
 
+  /// Machines confirm the first `most` places of gangs that they are asked for
+  /// and have not answered yet.
+  void agree(size_t most = 1'000) {
+    for (auto& [name, node] : core.nodes())
+      for (auto& item : core.work_for(name))
+        if (item.kind == work_kind::reserve && most > 0) {
+          --most;
+          return report(name, a_report{item, task_state::placed}), agree(most);
+        }
+  }
+  /// A machine refuses the place that it was asked for.
+  void refuse(const task_ref& x, const std::string& message) {
+    auto* job = core.find_job(x.job);
+    auto node = core.name_of(job->holds.at(x.index));
+    for (auto& item : core.work_for(node))
+      if (item.kind == work_kind::reserve && item.task == x)
+        return report(node,
+                      a_report{item, task_state::failed}.message(message));
+  }
+
   /// Names a live attempt as its machine would.
   [[nodiscard]] work_item item_of(const task_ref& x) const {
     auto* task = core.find_task(x);

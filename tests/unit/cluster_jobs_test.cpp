@@ -319,9 +319,9 @@ TEST_CASE("what this version cannot carry out is refused, not left out") {
   cluster_fixture c;
   auto job = a_job("x");
   auto* pointer = "";
-  SUBCASE("gang") {
-    job.spec().gang.emplace();
-    pointer = "/gang";
+  SUBCASE("cached results") {
+    job.spec().cache.emplace();
+    pointer = "/cache";
   }
   auto result = c.ask(submit_jobs{{a_job("fine"), job}, "k"});
   REQUIRE_FALSE(result);

@@ -114,6 +114,14 @@ private:
       x.near("app", "p");
     if (below(8) == 0)
       x.spread_by("zone");
+    if (below(6) == 0) {
+      auto min = static_cast<uint32_t>(below(3));
+      // Where a job says how many at most, the least is said as well.
+      auto bounded = min > 0 && below(2) == 0;
+      x.tasks(static_cast<uint32_t>(below(5) + 1))
+        .gang(below(2) == 0 ? "" : "g" + std::to_string(below(2)), min,
+              bounded ? min + static_cast<uint32_t>(below(3)) : 0);
+    }
     if (below(12) == 0)
       x.exclusive();
     if (below(6) == 0)
@@ -198,10 +206,18 @@ private:
       break;
     case 8:
       if (below(4) == 0)
-        ask(change_settings{below(2) == 0 ? "binpack" : "spread",
-                            below(2) == 0 ? "fifo" : "priority"});
+        change_orders();
       break;
     }
+  }
+
+  void change_orders() {
+    constexpr std::array orders{"priority", "fifo", "sjf", "fair"};
+    change_settings x{below(2) == 0 ? "binpack" : "spread",
+                      orders[below(orders.size())]};
+    if (below(2) == 0)
+      x.fair_by = below(2) == 0 ? "app" : "";
+    ask(x);
   }
 
   const runtime::node_work& any_work() {
@@ -222,7 +238,8 @@ private:
     if (c.work.empty())
       return;
     auto& work = any_work();
-    auto x = a_report{work.item, a_state()};
+    auto asked = work.item.kind == work_kind::reserve && below(8) != 0;
+    auto x = a_report{work.item, asked ? task_state::placed : a_state()};
     constexpr std::array<reason, 5> why{reason::none, reason::exit_code,
                                         reason::timed_out, reason::port_in_use,
                                         reason::out_of_memory};

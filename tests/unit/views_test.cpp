@@ -440,7 +440,7 @@ TEST_CASE(
   for (auto name : {"n1", "n2", "n3"})
     f.node(name, 4);
   f.run(cordon_node{"n3", true});
-  f.submit(a_job{"fill"}.cores(3).tasks(2));
+  f.submit(a_job{"fill"}.cores(3).tasks(2).priority(5));
   f.place();
   f.submit(a_job{"first"}.cores(2).priority(5));
   f.submit(a_job{"second"}.cores(2));
@@ -458,6 +458,31 @@ TEST_CASE(
   CHECK(at(x, "/nodes/1/verdict") == "cordoned");
   CHECK(at(x, "/message")
         == "2 of 3 nodes lack cpu, 1 is cordoned; 1 job is ahead of it");
+}
+
+TEST_CASE("who makes room for whom is told of both") {
+  fixture f;
+  f.node("n1", 4);
+  f.submit(a_job{"low"}.cores(4));
+  f.place();
+  f.submit(a_job{"high"}.cores(2).priority(5));
+  f.place();
+  auto high = f.ask(get_why{task_ref{"high", 0}, "", ""});
+  CHECK(at(high, "/state") == "pending");
+  CHECK(at(high, "/reason") == "insufficientCpu");
+  CHECK(at(high, "/message")
+        == "has a place on n1 as soon as low.0, which it preempted, stopped "
+           "there");
+  CHECK(at(high, "/nodes/0/node") == "n1");
+  CHECK(at(high, "/nodes/0/verdict") == "kept");
+  auto low = f.ask(get_task{{"low", 0}});
+  CHECK(at(low, "/reason") == "preempted");
+  CHECK(at(low, "/message")
+        == "is being stopped on n1: preempted by high.0 (priority 5 over 0)");
+  auto queue = f.ask(list_queue{});
+  CHECK(queue.at("items").as_array().empty());
+  auto job = f.ask(get_job{"high"});
+  CHECK(at(job, "/reasons/insufficientCpu") == "1");
 }
 
 TEST_CASE("why a task waits that no node could ever hold") {

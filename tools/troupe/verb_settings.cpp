@@ -1,6 +1,9 @@
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include "tools/troupe/output.hpp"
+#include "tools/troupe/table.hpp"
 #include "tools/troupe/verbs.hpp"
 #include "tools/troupe/writing.hpp"
 
@@ -11,11 +14,19 @@ int run_settings(int argc, char** argv) {
   output how;
   std::optional<std::string> strategy;
   std::optional<std::string> order;
+  std::optional<std::string> fair_by;
+  std::vector<std::string> weights;
   command_line line{"settings",
                     "Shows settings of the cluster, or changes them"};
   line.option("--strategy", "NAME", strategy,
               "where jobs go that do not say it: binpack, spread, ..");
-  line.option("--queue-order", "NAME", order, "who is placed first");
+  line.option("--queue-order", "NAME", order,
+              "who is placed first: priority, fifo, sjf or fair");
+  line.option("--fair-by", "LABEL", fair_by,
+              "whom fair is fair to: values of this label of jobs; with \"\", "
+              "jobs");
+  line.option("--fair-weight", "NAME=N", weights,
+              "whose part is not 1; replaces all that were said before");
   declare(line, how);
   declare(line, x);
   line.example("troupe settings --strategy spread",
@@ -28,6 +39,20 @@ int run_settings(int argc, char** argv) {
     change["strategy"] = *strategy;
   if (order)
     change["queueOrder"] = *order;
+  if (fair_by)
+    change["fairBy"] = *fair_by;
+  if (!weights.empty()) {
+    auto& to = change["fairWeights"].emplace_object();
+    for (auto& x : weights) {
+      auto pair = split_pair(x);
+      char* end = nullptr;
+      auto weight = pair ? std::strtod(pair->second.c_str(), &end) : 0.0;
+      if (!pair || end == pair->second.c_str() || *end != 0)
+        return finish(line.wrong(fmt::format(
+          "\"{}\" should be NAME=NUMBER, such as ann=2", inert(x))));
+      to[pair->first] = weight;
+    }
+  }
   if (!change.empty()) {
     auto answer = controller.call("PUT", x.mark(url{"/v1/settings"}), change);
     if (!answer)
@@ -41,10 +66,13 @@ int run_settings(int argc, char** argv) {
     return report(cluster.error());
   json_value settings
     = boost::json::object{{"strategy", field(*cluster, "strategy")},
-                          {"queueOrder", field(*cluster, "queueOrder")}};
+                          {"queueOrder", field(*cluster, "queueOrder")},
+                          {"fairBy", field(*cluster, "fairBy")},
+                          {"fairWeights", field(*cluster, "fairWeights")}};
   return print_one(settings, how, "strategy", [&](const screen& s) {
     return key_lines({{"Strategy", text(settings, "strategy")},
-                      {"Queue order", text(settings, "queueOrder")}},
+                      {"Queue order", text(settings, "queueOrder")},
+                      {"Fair by", text(settings, "fairBy")}},
                      s.l);
   });
 }

@@ -51,7 +51,8 @@ int run_bench_place(int argc, char** argv) {
   app
     .add_option("--scenario", scenario,
                 "all, or one of mixed singles unique basic nodeAffinity "
-                "affinity antiAffinity spread churn unschedulable")
+                "affinity antiAffinity spread churn unschedulable "
+                "preemption gang")
     ->capture_default_str();
   try {
     app.parse(argc, argv);

@@ -1,0 +1,148 @@
+// Making room for tasks that fit nowhere: who must go is found by
+// `placement::find_room`; here it is carried out.
+//
+//   refused -> victims stop, the place is kept -> all have ended -> placed
+//                                              -> too late, or the node is gone:
+//                                                 waits for any place again
+
+#include <algorithm>
+
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/placement/explain.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+std::string
+message_to_victim(const task_ref& by, int32_t priority, int32_t own) {
+  return "preempted by " + to_string(by) + " (priority "
+         + std::to_string(priority) + " over " + std::to_string(own) + ")";
+}
+
+} // namespace
+
+void cluster::make_room(const std::vector<refused_ask>& refused) {
+  auto searches = options_.searches_max;
+  for (auto& [born, only, why] : refused) {
+    auto found = jobs_by_birth_.find(born);
+    if (found == jobs_by_birth_.end() || found->second->ready() == 0)
+      continue;
+    auto& job = *found->second;
+    auto klass = job.klass;
+    if (waiting_.at(klass).blocked)
+      continue;
+    // What came free since the proposal is looked at before anybody has to go.
+    if (waiting_.at(klass).helped || !tenants_.any_below(job.spec->priority)) {
+      waiting_.block(klass, why);
+      continue;
+    }
+    auto found_none = false;
+    for (auto index = next_index(job, only); index && !found_none;
+         index = next_index(job, only)) {
+      // The others are asked about again with the next proposal.
+      if (searches == 0)
+        return;
+      --searches;
+      found_none = !make_room_for(job, *index, why);
+    }
+    if (found_none)
+      waiting_.block(klass, why);
+  }
+}
+
+bool cluster::make_room_for(job_record& job, uint32_t index,
+                            const placement::refusal& why) {
+  auto found = placement::find_room(
+    {table_, tenants_,
+     [this](placement::node_index n, uint64_t id) { return holding_of(n, id); },
+     now_},
+    *job.classes.at(job.job_version), job.spec->priority);
+  if (!found)
+    return false;
+  auto& node = *rows_[found->node];
+  place_held fact;
+  fact.task = {job.name, index};
+  fact.node = node.profile.name;
+  fact.gpus = found->place.gpus;
+  fact.ports = bindings_of(*job.spec, found->place);
+  fact.why = why.nodes.empty() ? reason::none : why.nodes.front().first;
+  milliseconds grace{0};
+  auto await = [&](uint64_t id) {
+    auto& [other, number] = node.allocations.at({id});
+    fact.awaits.push_back({id});
+    grace = std::max(
+      grace, other->spec_of(other->tasks[number].job_version)->stop_grace);
+    return task_ref{other->name, number};
+  };
+  std::vector<task_preempted> victims;
+  for (auto id : found->victims) {
+    auto victim = await(id);
+    fact.victims.push_back(victim);
+    victims.push_back(
+      victim_of(node, id, victim, fact.task, job.spec->priority));
+  }
+  for (auto id : found->leaving)
+    await(id);
+  fact.until = now_ + grace + options_.hold_patience;
+  for (auto& x : victims)
+    say(std::move(x));
+  say(std::move(fact));
+  return true;
+}
+
+task_preempted
+cluster::victim_of(const node_record& node, uint64_t allocation,
+                   task_ref victim, task_ref by, int32_t priority) const {
+  auto own = tenants_.find(node.row, allocation)->priority;
+  auto message = message_to_victim(by, priority, own);
+  return {std::move(victim), node.profile.name, std::move(by),     own,
+          priority,          reason::preempted, std::move(message)};
+}
+
+void cluster::place_held_tasks() {
+  if (rehearsing_)
+    return;
+  auto due = free_holds_;
+  for (auto& [born, index] : due) {
+    auto& job = *jobs_by_birth_.at(born);
+    auto& kept = job.holds.at(index);
+    auto& node = *node_called(names_[kept.node]);
+    // Closed for as long as something that was given up runs there.
+    if (!kept.gang && table_.row(node.row).closed != reason::none)
+      continue;
+    auto then = node.reserved;
+    then += job.classes.at(job.job_version)->request;
+    if (!fits(then, table_.total(node.row))) {
+      say(place_released{{job.name, index},
+                         node.profile.name,
+                         "node " + node.profile.name
+                           + " has become too small for it"});
+      continue;
+    }
+    task_placed fact{{job.name, index},
+                     job.tasks[index].attempt + 1,
+                     node.profile.name,
+                     {},
+                     kept.held.gpus};
+    for (size_t i = 0; i < job.spec->ports.size(); ++i) {
+      auto& port = job.spec->ports[i];
+      fact.ports.push_back({port.name, port.container, kept.held.ports.at(i)});
+    }
+    say(std::move(fact));
+  }
+}
+
+void cluster::release_late_holds() {
+  while (!hold_ends_.empty() && std::get<0>(*hold_ends_.begin()) <= now_) {
+    auto [until, born, index] = *hold_ends_.begin();
+    auto& job = *jobs_by_birth_.at(born);
+    auto& node = names_[job.holds.at(index).node];
+    say(place_released{{job.name, index},
+                       node,
+                       "those who have its place on " + node
+                         + " did not stop in time"});
+  }
+}
+
+} // namespace troupe::runtime

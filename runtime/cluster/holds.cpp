@@ -1,0 +1,169 @@
+// Places that are kept for tasks until others have left them, and who could
+// leave. In the table such a place is taken from the moment it is decided, so
+// that nobody else gets it; on its node there is more in the table than there is
+// room for until the last of those who must leave has ended.
+
+#include <algorithm>
+
+#include "messages/contract.hpp"
+
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/placement/label_points.hpp"
+
+namespace troupe::runtime {
+
+void cluster::hold(job_record& job, uint32_t index, node_record& node,
+                   hold_record x) {
+  auto& klass = *job.classes.at(job.job_version);
+  auto ordered = ports_in_order(*job.spec, x.held.ports);
+  table_.occupy_again(node.row, klass, {x.held.gpus, ordered});
+  node.holds[{job.born, index}] = &job;
+  // A reservation is given and given up as a whole.
+  if (!x.gang) {
+    if (x.awaits.empty())
+      free_holds_.insert({job.born, index});
+    hold_ends_.insert({x.until, job.born, index});
+  }
+  job.holds[index] = std::move(x);
+}
+
+std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
+  auto at = job.holds.find(index);
+  if (at == job.holds.end())
+    return std::nullopt;
+  auto result = std::move(at->second);
+  job.holds.erase(at);
+  free_holds_.erase({job.born, index});
+  hold_ends_.erase({result.until, job.born, index});
+  node_called(names_[result.node])->holds.erase({job.born, index});
+  return result;
+}
+
+bool cluster::drop_hold(job_record& job, uint32_t index) {
+  auto kept = take_hold(job, index);
+  if (!kept)
+    return false;
+  auto& node = *node_called(names_[kept->node]);
+  table_.vacate(node.row, *job.classes.at(job.job_version), kept->held);
+  helped_.push_back(node.row);
+  if (kept->gang && job.gang != nullptr
+      && job.gang->state == gang_state::reserving) {
+    job.gang->lost_places = true;
+    release_gang(*job.gang);
+  }
+  return true;
+}
+
+void cluster::drop_holds_on(node_record& node) {
+  while (!node.holds.empty()) {
+    auto& [key, job] = *node.holds.begin();
+    auto& waiting_job = *job;
+    auto index = key.second;
+    stop_waiting(waiting_job, index);
+    wait_for_place(waiting_job, index, {});
+    refresh(waiting_job);
+  }
+}
+
+void cluster::note_left(node_record& node, allocation_id allocation) {
+  for (auto& [key, job] : node.holds) {
+    auto& kept = job->holds.at(key.second);
+    if (kept.awaits.erase(allocation) == 0 || !kept.awaits.empty())
+      continue;
+    if (kept.gang)
+      ask_nodes(*job->gang);
+    else
+      free_holds_.insert(key);
+  }
+}
+
+// -- who could leave ---------------------------------------------------------
+
+int32_t
+cluster::counts_as(const job_record& job, const task_record& task) const {
+  // Whoever was raised is protected at once, and whoever was lowered until it
+  // has been placed by the new rules: so nobody drives out whom it makes room
+  // for.
+  auto own
+    = std::max(job.spec->priority, job.spec_of(task.job_version)->priority);
+  return job.gang == nullptr ? own : std::max(own, priority_of(*job.gang));
+}
+
+void cluster::move_in(const job_record& job, uint32_t index,
+                      const node_record& node) {
+  auto& task = job.tasks[index];
+  auto& klass = *job.classes.at(task.job_version);
+  placement::tenant x;
+  x.id = task.allocation.value;
+  x.cpu = static_cast<int32_t>(
+    std::min<int64_t>(klass.request.cpu_millicores, 1 << 30));
+  x.memory = klass.request.memory_bytes;
+  x.since = task.started_at ? task.started_at : task.placed_at;
+  x.priority = counts_as(job, task);
+  x.points = klass.preferences.empty()
+               ? 0
+               : placement::preference_points(node.labels, klass.preferences);
+  x.leaving = task.stopping && (!task.restart || task.why == reason::preempted);
+  tenants_.add(node.row, x);
+  if (settings_.queue_order == "fair")
+    shares_[group_of(job)] += klass.request;
+}
+
+void cluster::move_out(const job_record& job, uint32_t index,
+                       const node_record& node) {
+  auto& task = job.tasks[index];
+  tenants_.remove(node.row, task.allocation.value);
+  if (settings_.queue_order == "fair")
+    shares_[group_of(job)] -= job.classes.at(task.job_version)->request;
+}
+
+/// The job's priority has changed.
+void cluster::count_anew(const job_record& job) {
+  for (auto& task : job.tasks)
+    if (holds_capacity(task.state))
+      tenants_.set_priority(find_node(node_of(task))->row,
+                            task.allocation.value, counts_as(job, task));
+}
+
+placement::held_place
+cluster::holding_of(placement::node_index row, uint64_t allocation) const {
+  auto& [job, index] = rows_[row]->allocations.at({allocation});
+  placement::held_place result;
+  auto version = job->tasks[index].job_version;
+  result.of = job->classes.at(version);
+  if (auto at = job->occupations.find(index); at != job->occupations.end())
+    result.held = {at->second.gpus,
+                   ports_in_order(*job->spec_of(version), at->second.ports)};
+  return result;
+}
+
+// -- facts about places ------------------------------------------------------
+
+std::vector<port_binding>
+cluster::bindings_of(const job_spec& spec, const placement::occupation& held) {
+  std::vector<port_binding> result;
+  for (auto& port : spec.ports)
+    result.push_back({port.name, port.container, port.host});
+  // The occupation lists fixed ports in ascending order, then the chosen.
+  auto chosen = held.ports.size()
+                - static_cast<size_t>(std::count_if(
+                  result.begin(), result.end(),
+                  [](const port_binding& p) { return p.host == 0; }));
+  for (auto& port : result)
+    if (port.host == 0)
+      port.host = held.ports.at(chosen++);
+  return result;
+}
+
+task_placed cluster::placing_of(const job_record& job, uint32_t index,
+                                const std::string& node,
+                                const placement::occupation& held) const {
+  auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
+  return {{job.name, index},
+          attempt + 1,
+          node,
+          bindings_of(*job.spec, held),
+          held.gpus};
+}
+
+} // namespace troupe::runtime
