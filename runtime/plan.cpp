@@ -22,6 +22,18 @@ namespace {
 
 constexpr uint32_t batch_tasks_max = 1'024;
 
+/// What a node that does well says of a task after work of kind `x`.
+task_state state_after(work_kind x) {
+  switch (x) {
+  case work_kind::start:
+    return task_state::running;
+  case work_kind::reserve:
+    return task_state::placed;
+  default:
+    return task_state::stopped;
+  }
+}
+
 /// A copy of the cluster, whose nodes and tasks are imagined.
 class future {
 public:
@@ -119,14 +131,14 @@ private:
       report.attempt = x.attempt;
       report.allocation = x.allocation;
       report.at = now_;
-      report.state = x.kind == work_kind::start ? task_state::running
-                                                : task_state::stopped;
+      report.state = state_after(x.kind);
       if (x.kind == work_kind::start && x.spec && x.spec->health)
         report.health = task_health::healthy;
       if (x.kind == work_kind::stop)
         report.why = x.why;
       // All that is left are remains to be tidied up.
-      if (x.kind == work_kind::start || x.kind == work_kind::stop)
+      if (x.kind == work_kind::start || x.kind == work_kind::stop
+          || x.kind == work_kind::reserve)
         told.reports.push_back(std::move(report));
     }
     if (!told.reports.empty())

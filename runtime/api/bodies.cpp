@@ -188,8 +188,7 @@ task_report read_report(const json_cursor& x) {
     {"task", "attempt", "allocation", "sequence", "state", "health", "reason",
      "message", "exitCode", "at", "restarts"});
   static const std::vector<std::string> states{
-    "placed",    "starting", "running", "succeeded",
-    "failed",    "stopped",  "lost"};
+    "placed", "starting", "running", "succeeded", "failed", "stopped", "lost"};
   constexpr auto most = std::numeric_limits<uint32_t>::max();
   task_report result;
   json_fields fields{x, known};

@@ -81,18 +81,8 @@ void fact_meter::on(const event&, const task_ended& y, const cluster&) {
     to_->note_retries("exhausted", 1);
 }
 
-void fact_meter::hear_of_gang(std::string_view type, const std::string& gang,
-                              timestamp at) {
-  if (type == "gangReserved")
-    to_->note_gang_attempt("reserved");
-  else if (type == "gangReleased")
-    to_->note_gang_attempt("released");
-  if (type != "gangCommitted")
-    return;
-  to_->note_gang_attempt("committed");
-  // A gang of one job is called like it; of others the beginning is not known.
-  if (auto since = waiting_since_.find(gang); since != waiting_since_.end())
-    to_->note_gang_wait(between(since->second, at));
+void fact_meter::on(const event&, const task_preempted& y, const cluster&) {
+  to_->note_preemption(y.why);
 }
 
 void fact_meter::on(const event&, const gang_reserved&, const cluster&) {

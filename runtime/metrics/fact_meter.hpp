@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "messages/fact.hpp"
@@ -37,22 +36,16 @@ private:
   void on(const event& x, const task_placed& y, const cluster&);
   void on(const event& x, const task_started& y, const cluster& c);
   void on(const event& x, const task_ended& y, const cluster&);
-  void on(const event& x, const task_requeued& y, const cluster&);
+  void on(const event& x, const task_preempted& y, const cluster&);
   void on(const event& x, const gang_reserved& y, const cluster&);
   void on(const event& x, const gang_committed& y, const cluster& c);
   void on(const event& x, const gang_released& y, const cluster&);
   void on(const event& x, const node_removed& y, const cluster&);
-  /// Facts that only some features bring: of gangs, and of who makes room for
-  /// whom. Nothing is counted of all others.
+  /// Nothing is counted of all others.
   template <class Fact>
-  void on(const event& x, const Fact& y, const cluster&) {
-    if constexpr (requires { y.gang; })
-      hear_of_gang(Fact::type, y.gang, x.time);
-    else if constexpr (requires { y.by_priority; })
-      to_->note_preemption(y.why);
+  void on(const event&, const Fact&, const cluster&) {
+    // nop
   }
-  void
-  hear_of_gang(std::string_view type, const std::string& gang, timestamp at);
 
   std::shared_ptr<controller_meters> to_;
   /// [job] When its youngest tasks began to wait. As many as there are jobs.
