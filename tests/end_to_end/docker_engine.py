@@ -51,9 +51,11 @@ class _Connection(http.client.HTTPConnection):
 
 
 class DockerEngine:
-    """`dockerd` with the image `busybox:test`, neither bridge nor registry."""
+    """`dockerd` with the image `busybox:test` and no registry. Its containers
+    have a network only if they get a bridge, which publishes their ports."""
 
-    def __init__(self):
+    def __init__(self, bridge="none"):
+        self.bridge = bridge
         # The path of a Unix socket has at most 107 characters.
         self.folder = pathlib.Path(
             tempfile.mkdtemp(prefix="troupe-docker-", dir="/tmp"))
@@ -77,7 +79,7 @@ class DockerEngine:
                 [DOCKERD, f"--data-root={self.folder}/data",
                  f"--exec-root={self.folder}/exec",
                  f"--pidfile={self.folder}/pid", f"--host={self.address}",
-                 "--bridge=none", "--iptables=false"],
+                 f"--bridge={self.bridge}", "--iptables=false"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=_die_with_the_test)
         try:
@@ -91,6 +93,33 @@ class DockerEngine:
         except (OSError, http.client.HTTPException):
             return False
         return True
+
+    # -- faults ---------------------------------------------------------------
+
+    def kill(self):
+        """As if it crashed. What it runs lives on until it is started again."""
+        self.process.kill()
+        self.process.wait()
+        # It takes its containerd with it, which the next one would wait for
+        # until somebody has reaped it.
+        pid_file = self.folder / "exec/containerd/containerd.pid"
+        self._end_process(pid_file)
+        pid_file.unlink(missing_ok=True)
+
+    def terminate(self):
+        """As a service manager stops it: it ends its containers first."""
+        self.process.terminate()
+        self.process.wait(60)
+
+    def start_again(self):
+        self._start()
+
+    def hang(self):
+        """Accepts connections and never answers, until `wake`."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def wake(self):
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def said(self):
         return (self.folder / "log").read_text("utf-8", "replace")[-5_000:]
@@ -134,6 +163,7 @@ class DockerEngine:
 
     def end(self):
         if self.process and self.process.poll() is None:
+            self.wake()
             try:
                 self.remove_all()
             except (OSError, http.client.HTTPException):

@@ -1,13 +1,22 @@
 #!/usr/bin/env python3
-"""Machines in network namespaces, and cuts between them."""
+"""Machines in network namespaces, and cuts between them.
+
+A cut lasts until its consequences are seen. `TROUPE_PARTITION_SECONDS` makes each
+last longer, as in `TROUPE_PARTITION_SECONDS=120 test_partition.py --verbose`.
+"""
 
 import itertools
 import os
 import subprocess
+import time
 import unittest
 
 from certificates import Authority
 from harness import ClusterTest, Daemon, binary, eventually, is_running, shell
+
+
+# How long a cut lasts at least.
+LASTS_S = float(os.environ.get("TROUPE_PARTITION_SECONDS", "0"))
 
 
 def ip(*arguments):
@@ -63,6 +72,8 @@ class InSpace(Daemon):
 class Partition(ClusterTest):
     """The test talks to the controller from within its namespace's bridge."""
 
+    removed_after = "120s"
+
     def setUp(self):
         super().setUp()
         self.bridge = f"br{os.getpid() % 100000}x{next(Machine.made)}"
@@ -73,7 +84,7 @@ class Partition(ClusterTest):
         authority = Authority(self.folder, "authority")
         self.control = self.controller(
             "--heartbeat", "1s", "--unhealthy-after", "3s",
-            "--removed-after", "120s",
+            "--removed-after", self.removed_after,
             *authority.issue("control").flags(),
             listen="10.213.77.1:0")
         self.machines = {}
@@ -106,9 +117,18 @@ class Partition(ClusterTest):
                      "exec sleep 10000", name=name, kind="service",
                      count=count, strategy="spread")
 
-    def check_cut(self, *rules):
+    def batch(self, name, count):
+        return shell(f"echo $$ >> {self.folder}/$TROUPE_TASK.pid; "
+                     f"until [ -e {self.folder}/end ]; do sleep 0.1; done; "
+                     f"echo $TROUPE_ATTEMPT >> {self.folder}/$TROUPE_TASK.ran",
+                     name=name, count=count, strategy="spread")
+
+    def check_cut(self, *rules, until="unhealthy"):
         self.submit(self.service("web", 3))
-        eventually(lambda: len(self.living("web")) == 3, "all run")
+        self.submit(self.batch("sum", 6))
+        eventually(lambda: len(self.living("web")) == 3
+                   and len(self.living("sum")) == 6, "all run")
+        began = time.monotonic()
         victim = self.task("web.0")["node"]
         self.machines[victim].drop(*rules)
         eventually(lambda: self.get(f"/v1/nodes/{victim}")["state"]
@@ -118,13 +138,30 @@ class Partition(ClusterTest):
                    "its tasks run elsewhere")
         # While it is cut off, the older one runs on: nobody can tell it.
         self.assertEqual(len(self.living("web")["web.0"]), 2)
+        if until == "removed":
+            eventually(lambda: self.call("GET", f"/v1/nodes/{victim}")[0]
+                       == 404, "it is removed", LASTS_S + 60)
+        time.sleep(max(0, began + LASTS_S - time.monotonic()))
+        lasted = time.monotonic() - began
         self.machines[victim].mend()
+        mended = time.monotonic()
         self.wait_for_nodes(3)
-        eventually(lambda: all(len(x) == 1
-                               for x in self.living("web").values()),
+        eventually(lambda: all(len(x) == 1 for job in ("web", "sum")
+                               for x in self.living(job).values()),
                    "nothing runs twice any more")
+        print(f"cut for {lasted:.1f} s, whole again "
+              f"{time.monotonic() - mended:.1f} s later", flush=True)
         self.assertEqual(len(self.living("web")), 3)
         self.assertEqual(self.job("web")["tasks"]["running"], 3)
+        # What was stopped at the reunion has done nothing: each did its work
+        # once, in its last attempt.
+        (self.folder / "end").touch()
+        self.wait_for_job("sum", "succeeded")
+        for task in self.tasks("sum"):
+            self.assertEqual(self.lines_of(self.folder / f"{task['id']}.ran"),
+                             [str(task["attempt"])])
+            self.assertEqual({x["state"] for x in task["attempts"][:-1]},
+                             {"lost"} if task["attempt"] > 1 else set())
         # Its capacity is free again.
         self.submit(shell("true", name="last", requires={}))
         self.wait_for_job("last", "succeeded")
@@ -152,6 +189,22 @@ class Partition(ClusterTest):
         self.assertEqual(self.living("web"), before)
         self.assertEqual(
             self.get("/v1/events?types=nodeUnhealthy")["items"], [])
+
+
+class Removal(Partition):
+    """A node that is missed for so long that it is forgotten."""
+
+    removed_after = f"{max(3, LASTS_S - 10):.0f}s"
+
+    def test_a_machine_that_was_forgotten_joins_anew_and_runs_nothing_twice(
+            self):
+        self.check_cut("INPUT", "OUTPUT", until="removed")
+
+    # The others are told once.
+    test_a_machine_that_is_cut_off_runs_nothing_twice_once_it_is_back = None
+    test_a_machine_that_is_heard_and_does_not_hear = None
+    test_a_machine_that_hears_and_is_not_heard = None
+    test_a_short_cut_disturbs_no_task = None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Everything is killed, stopped and hung by chance while work comes in.
+
+A test run takes half a minute. `tools/soak` runs the same for as long as you
+like; every figure that it needs comes by environment variables from there.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import time
+import unittest
+
+import docker_engine
+import soak
+from docker_engine import IMAGE, DockerEngine
+from harness import ClusterTest, eventually, shell
+
+SECONDS = float(os.environ.get("TROUPE_SOAK_SECONDS", "30"))
+# 0: never the same twice.
+SEED = int(os.environ.get("TROUPE_SOAK_SEED", "1")) or random.randrange(
+    1, 10**9)
+# Between two faults.
+PAUSE_S = [float(x) for x in os.environ.get(
+    "TROUPE_SOAK_PAUSE", "2,5" if SECONDS < 120 else "5,15").split(",")]
+QUICK = ["--heartbeat", "1s", "--unhealthy-after", "3s",
+         "--removed-after", "60s"]
+PROCESS_NODES = 4
+WITH_ENGINE = (not docker_engine.unavailable()
+               and os.environ.get("TROUPE_SOAK_ENGINE") == "yes")
+
+
+class SoakTest(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        print(f"\nseed {SEED}, {SECONDS:.0f} s", flush=True)
+        self.chance = random.Random(SEED)
+        self.began = time.monotonic()
+        self.talk = soak.Talk(self)
+        self.ran = self.folder / "shared"
+        self.ran.mkdir()
+        self.ledger = soak.Ledger(self.ran, self.talk)
+        self.control = self.controller(*QUICK)
+        self.nodes = {}
+        for i in range(PROCESS_NODES):
+            self.nodes[f"n{i}"] = self.node(self.control, f"n{i}")
+        # Daemons by name that are not as they should be, and when they will be.
+        self.broken = {}
+        self.faults = {}
+
+    def say(self, text):
+        print(f"{time.monotonic() - self.began:7.1f} s  {text}", flush=True)
+
+    # -- load -----------------------------------------------------------------
+
+    def array(self, chance, name):
+        seconds = chance.choice([0, 0, 0.2, 1, 3])
+        return shell(self.ledger.script(seconds), name=name,
+                     count=chance.randrange(1, 20), cpu=0.1,
+                     memory="8MiB", strategy=chance.choice(
+                         ["spread", "binpack", "leastLoaded"]))
+
+    def containers(self, chance, name):
+        return {"name": name, "kind": "batch", "image": IMAGE,
+                "command": ["sh", "-c", self.ledger.script(
+                    chance.choice([0, 1, 2]), "/shared")],
+                "volumes": [{"host": str(self.ran), "path": "/shared"}],
+                "count": chance.randrange(1, 4), "cpu": 0.1,
+                "memory": "16MiB"}
+
+    def web(self):
+        page = ("mkdir -p w && echo $TROUPE_TASK > w/index.html && "
+                "exec busybox httpd -f -p 127.0.0.1:$TROUPE_PORT_HTTP -h w")
+        return {"name": "web", "kind": "service", "count": 3,
+                "command": ["sh", "-c", page], "cpu": 0.1, "memory": "16MiB",
+                "strategy": "spread", "ports": {"http": 80},
+                "restart": {"delay": "200ms"},
+                "health": {"http": {"port": 80, "path": "/"},
+                           "interval": "500ms", "timeout": "2s"}}
+
+    # -- faults ---------------------------------------------------------------
+
+    def break_one(self, kinds):
+        """Does some harm, and says when it is to be mended."""
+        sound = [x for x in kinds if x[0] not in self.broken]
+        if not sound:
+            return
+        name, kind = self.chance.choice(sound)
+        seconds = self.chance.choice([0, 0.5, 1, 2, 4, 8])
+        self.say(f"{kind} {name}, mended {seconds} s later")
+        self.faults[f"{kind} {name}"] = self.faults.get(
+            f"{kind} {name}", 0) + 1
+        mend = getattr(self, f"do_{kind}")(name)
+        self.broken[name] = (time.monotonic() + seconds, mend)
+
+    def mend(self, everything=False):
+        for name, (due, mend) in list(self.broken.items()):
+            if everything or time.monotonic() >= due:
+                del self.broken[name]
+                mend()
+        # As a service manager does: a node whose engine hangs may not start.
+        for name, node in self.nodes.items():
+            if name not in self.broken and not node.is_alive():
+                self.nodes[name] = self.start_node_again(node)
+
+    def do_kill(self, name):
+        """As if the process ran out of memory; what it runs goes on."""
+        daemon = self.daemon(name)
+        daemon.kill()
+
+        def again():
+            if name == "controller":
+                self.control = self.start_again(daemon)
+            else:
+                self.nodes[name] = self.start_node_again(daemon)
+        return again
+
+    def do_crash(self, name):
+        """As if the machine lost its power."""
+        mend = self.do_kill(name)
+        mark = str(self.folder / name)
+
+        def gone():
+            found = [pid for pids in soak.tasks_alive(mark, "").values()
+                     for pid in pids]
+            for pid in found:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+        eventually(gone, f"all of {name} is gone")
+        return mend
+
+    def do_hang(self, name):
+        daemon = self.daemon(name)
+        os.kill(daemon.pid, signal.SIGSTOP)
+        return lambda: os.kill(daemon.pid, signal.SIGCONT)
+
+    def do_hang_engine(self, _):
+        self.engine.hang()
+        return self.engine.wake
+
+    def do_kill_engine(self, _):
+        self.engine.kill()
+        return self.engine.start_again
+
+    def daemon(self, name):
+        return self.control if name == "controller" else self.nodes[name]
+
+    def start_node_again(self, daemon):
+        """Not waited for: the controller may be away."""
+        arguments = daemon.arguments[1:]
+        return self._start(daemon.name, *arguments, is_outsider=True)
+
+    # -- the end --------------------------------------------------------------
+
+    def all_ready(self):
+        self.mend()
+        return sum(x["state"] == "ready" for x in
+                   self.talk.items("/v1/nodes")) == len(self.nodes)
+
+    def wait_for_quiet(self):
+        self.mend(everything=True)
+        eventually(self.all_ready, "all nodes are back", 3 * 60)
+
+        def all_over():
+            self.ledger.settle()
+            return not self.ledger.open
+        eventually(all_over, "everything accepted ends", 3 * 60)
+
+    def check_ledger(self, **how):
+        errors = self.ledger.check(**how)
+        self.say(f"{self.ledger.accepted_tasks} tasks accepted, "
+                 f"{self.ledger.ended_tasks} ended, "
+                 f"{self.ledger.reruns} further attempts, "
+                 f"{self.talk.retries} requests repeated")
+        self.say("faults: " + ", ".join(
+            f"{count} {name}" for name, count in sorted(self.faults.items())))
+        if errors:
+            self.fail(f"{len(errors)} errors; seed {SEED}\n"
+                      + "\n".join(errors[:20]))
+
+
+class Soak(SoakTest):
+    def test_whatever_breaks_each_task_ends_once(self):
+        kinds = [("controller", "kill")]
+        kinds += [(x, y) for x in self.nodes for y in ("kill", "crash",
+                                                        "hang")]
+        jobs = [self.array] * 4
+        if WITH_ENGINE:
+            self.engine = DockerEngine()
+            self.addCleanup(self.engine.end)
+            self._cleanups.insert(0, self._cleanups.pop())
+            self.nodes["docker"] = self.node(
+                self.control, "docker", "--docker", self.engine.address,
+                "--docker-network", "none", "--volumes", self.ran,
+                drivers="docker")
+            jobs.append(self.containers)
+            kinds += [("docker", "kill"), ("docker", "hang"),
+                      ("engine", "hang_engine"), ("engine", "kill_engine")]
+        self.wait_for_nodes(len(self.nodes))
+        self.submit(self.web())
+        self.wait_for_job("web", "running")
+        visitor = soak.Visitor(self.talk, "web")
+        gauge = soak.Gauge(lambda: self.control.pid)
+        load = soak.Load(self.talk, self.ledger, SEED, jobs, 0.4)
+        threads = [visitor, gauge, load]
+        for thread in threads:
+            thread.start()
+        try:
+            self.torment(kinds)
+        finally:
+            for thread in (load, visitor):
+                thread.stop()
+        self.wait_for_quiet()
+        gauge.stop()
+        self.report(visitor, gauge)
+        self.check_ledger()
+        self.check_service()
+        self.check_gauge(gauge)
+
+    def torment(self, kinds):
+        """In the second half the controller lives, so that its growth can be
+        told from its youth."""
+        end = self.began + SECONDS
+        due = time.monotonic()
+        while time.monotonic() < end:
+            if time.monotonic() >= due:
+                late = time.monotonic() > self.began + SECONDS / 2
+                self.break_one([x for x in kinds
+                                if not (late and x[0] == "controller")])
+                due = time.monotonic() + self.chance.uniform(*PAUSE_S)
+            self.mend()
+            time.sleep(0.1)
+
+    def check_service(self):
+        def as_wanted():
+            alive = soak.tasks_alive(self.folder, "web")
+            return (sorted(alive) == ["web.0", "web.1", "web.2"]
+                    and all(len(x) == 1 for x in alive.values()))
+        eventually(as_wanted, "each replica of the service lives once")
+
+    def report(self, visitor, gauge):
+        if visitor.asked:
+            self.say(f"the service answered {visitor.answered} of "
+                     f"{visitor.asked} requests")
+        samples = gauge.longest()
+        if len(samples) > 10:
+            self.say(
+                f"controller: {len(gauge.lives)} lives; over the last "
+                f"{samples[-1][0] - samples[0][0]:.0f} s of the longest "
+                f"{samples[0][1] / 1e6:.1f} to {samples[-1][1] / 1e6:.1f} MB "
+                f"({soak.slope(samples, 1) / 1e6:+.2f} MB/h), "
+                f"{samples[0][2]} to {samples[-1][2]} descriptors "
+                f"({soak.slope(samples, 2):+.1f}/h), "
+                f"{samples[0][3]} to {samples[-1][3]} threads")
+
+    def check_gauge(self, gauge):
+        samples = gauge.longest()
+        if len(samples) <= 10:
+            return
+        self.assertLess(max(x[1] for x in samples), 300e6)
+        # Clients come and go; nothing may stay.
+        self.assertLess(max(x[2] for x in samples), 200)
+        self.assertLess(max(x[3] for x in samples), 100)
+        if SECONDS >= 600:
+            self.assertLess(soak.slope(samples, 1), 20e6)
+            self.assertLess(abs(soak.slope(samples, 2)), 60)
+
+
+class KillInTurn(SoakTest):
+    """Only processes of Troupe die, and come back at once: nothing is lost by
+    it, so nothing runs twice."""
+
+    def test_kills_in_turn_lose_nothing_and_run_nothing_twice(self):
+        tasks = int(os.environ.get("TROUPE_SOAK_TASKS", "150"))
+        self.wait_for_nodes(len(self.nodes))
+        load = soak.Load(self.talk, self.ledger, SEED, [self.array],
+                         SECONDS / (tasks / 12), tasks_max=tasks)
+        load.start()
+        victims = ["controller", *self.nodes]
+        try:
+            turn = 0
+            while not load.is_done() or turn < len(victims):
+                name = victims[turn % len(victims)]
+                turn += 1
+                self.faults[f"kill {name}"] = self.faults.get(
+                    f"kill {name}", 0) + 1
+                self.do_kill(name)()
+                eventually(self.all_ready, "all nodes are back")
+                time.sleep(self.chance.uniform(0, 0.5))
+        finally:
+            load.stop()
+        self.wait_for_quiet()
+        self.check_ledger(twice_if_lost=False)
+
+
+if __name__ == "__main__":
+    unittest.main()
