@@ -20,6 +20,8 @@ struct policy_state {
   census alive{name};
 
   std::unique_ptr<runtime::placement::policy> core;
+  /// Decides without effect, on what another policy is asked for.
+  std::unique_ptr<runtime::placement::policy> shadow;
 };
 
 /// POLICY that places by `strategy`. Announces itself to `scheduler`, which finds

@@ -112,23 +112,59 @@ void scheduler_state::propose() {
     std::move(batch->asks));
   auto snapshot
     = std::make_shared<const runtime::placement::table>(core->table());
+  propose_places question{std::move(snapshot), std::move(asks)};
+  auto is_compared = batch->gang.empty() && ask_shadow(batch->policy, question);
   self
     ->request<caf::message_priority::high>(
-      policies.at(batch->policy), options.policy_timeout,
-      propose_places{std::move(snapshot), std::move(asks)})
+      policies.at(batch->policy), options.policy_timeout, std::move(question))
     .then(
-      [this, began = self->clock().now()](const proposed_places& x) {
+      [this, is_compared,
+       began = self->clock().now()](const proposed_places& x) {
+        if (is_compared)
+          compare_round(&compared_round::here, x);
         core->commit(*x.places, now());
         measure_round(*x.places, began);
         turn();
       },
-      [this, policy = batch->policy](const caf::error& x) {
+      [this, is_compared, policy = batch->policy](const caf::error& x) {
         log::error("scheduler: policy {} does not answer: {}", policy,
                    self->system().render(x));
+        if (is_compared)
+          compared.reset();
         core->abandon();
         // Not at once: the policy's supervisor needs a moment.
         self->delayed_send(self, options.tick_interval, atom::flush_v);
       });
+}
+
+bool scheduler_state::ask_shadow(const std::string& policy,
+                                 const propose_places& question) {
+  auto& shadow = core->config().shadow;
+  auto found = policies.find(shadow);
+  if (compared || policy != core->config().strategy || found == policies.end())
+    return false;
+  compared = compared_round{shadow, {}, {}};
+  auto same = question;
+  same.compared = true;
+  self->request(found->second, options.policy_timeout, std::move(same))
+    .then(
+      [this](const proposed_places& x) {
+        compare_round(&compared_round::there, x);
+      },
+      [this](const caf::error&) { compared.reset(); });
+  return true;
+}
+
+void scheduler_state::compare_round(proposed_places compared_round::*side,
+                                    const proposed_places& x) {
+  if (!compared)
+    return;
+  (*compared).*side = x;
+  if (!compared->here.places || !compared->there.places)
+    return;
+  core->note_shadow(compared->shadow, *compared->here.places,
+                    *compared->there.places, now());
+  compared.reset();
 }
 
 void scheduler_state::measure_round(

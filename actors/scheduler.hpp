@@ -58,6 +58,17 @@ struct scheduler_state {
   /// Runs `f` once all facts so far are durable.
   void hold(std::function<void()> f);
   void take_over(loaded_cluster& loaded);
+  /// Has the shadow decide on the same, unless it is still at an earlier round.
+  bool ask_shadow(const std::string& policy, const propose_places& question);
+  /// The round in which a shadow decides on the same.
+  struct compared_round {
+    std::string shadow;
+    proposed_places here;
+    proposed_places there;
+  };
+  /// Takes one answer, and compares once both are there.
+  void compare_round(proposed_places compared_round::*side,
+                     const proposed_places& x);
   void measure_round(const runtime::placement::proposal& x,
                      std::chrono::steady_clock::time_point began);
 
@@ -75,6 +86,7 @@ struct scheduler_state {
   std::vector<event> waiting;
   std::optional<runtime::fact_meter> facts;
   std::optional<runtime::attempt_meter> attempts;
+  std::optional<compared_round> compared;
   std::deque<std::pair<version_number, std::function<void()>>> held;
   /// Becomes true with the first answer of the journal to this leader.
   std::string cluster_id;

@@ -120,6 +120,12 @@ struct change_settings {
   std::optional<std::string> fair_by;
   /// All of them.
   std::optional<std::map<std::string, double>> fair_weights;
+  std::optional<double> overcommit;
+  /// All of them.
+  std::optional<std::map<std::string, int32_t>> priority_classes;
+  /// All of them.
+  std::optional<std::map<std::string, uint32_t>> concurrency;
+  std::optional<std::string> shadow;
   bool operator==(const change_settings&) const = default;
 };
 

@@ -404,7 +404,8 @@ struct node_labelled {
   std::string node;
   label_set labels;
   double weight = 1;
-  double overcommit = 1;
+  /// None: the cluster's.
+  std::optional<double> overcommit;
   bool operator==(const node_labelled&) const = default;
   BOOST_DESCRIBE_CLASS(node_labelled, (), (node, labels, weight, overcommit),
                        (), ())
@@ -418,9 +419,22 @@ struct settings {
   std::string fair_by = "user";
   /// Shares of those that do not have the share 1.
   std::map<std::string, double> fair_weights;
+  /// How much cpu may be asked for on a node, in parts of what it has; of nodes
+  /// for which nothing else was said.
+  double overcommit = 1;
+  /// [name] Priorities that jobs may name.
+  std::map<std::string, int32_t> priority_classes;
+  /// ["label=value"] How many tasks of jobs with this label may have a place at
+  /// once.
+  std::map<std::string, uint32_t> concurrency;
+  /// The policy that decides on the same as the default one, without effect;
+  /// empty if none does.
+  std::string shadow;
   bool operator==(const settings&) const = default;
   BOOST_DESCRIBE_CLASS(settings, (),
-                       (strategy, queue_order, fair_by, fair_weights), (), ())
+                       (strategy, queue_order, fair_by, fair_weights,
+                        overcommit, priority_classes, concurrency, shadow),
+                       (), ())
 };
 
 struct settings_changed {

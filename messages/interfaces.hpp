@@ -143,6 +143,8 @@ struct assigned_work {
 struct propose_places {
   std::shared_ptr<const runtime::placement::table> snapshot;
   std::shared_ptr<const std::vector<runtime::placement::ask>> asks;
+  /// Only to be compared: what is asked for in earnest must not depend on it.
+  bool compared = false;
 };
 
 struct proposed_places {

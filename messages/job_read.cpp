@@ -255,6 +255,9 @@ public:
         read_row(row);
       if (at_.strict())
         check_all();
+      // A priority of its own wins, also if it is 0.
+      if (at_.strict() && fields_.has("priority") && spec_.priority == 0)
+        spec_.priority_class.clear();
       if (!fields_.has("name"))
         spec_.name = stem();
     }

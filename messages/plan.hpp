@@ -9,6 +9,7 @@
 
 #include <boost/describe/class.hpp>
 
+#include "messages/command.hpp"
 #include "messages/ids.hpp"
 #include "messages/job.hpp"
 #include "messages/resources.hpp"
@@ -33,13 +34,22 @@ struct scaled_job {
   bool operator==(const scaled_job&) const = default;
 };
 
+struct reprioritised_job {
+  std::string job;
+  int32_t priority = 0;
+  bool operator==(const reprioritised_job&) const = default;
+};
+
 /// What is thought about, in this order.
 struct plan_change {
+  std::optional<change_settings> settings;
   std::vector<added_nodes> add_nodes;
+  std::vector<change_node> label_nodes;
   std::vector<std::string> drain_nodes;
   std::vector<std::string> lose_nodes;
   std::vector<std::string> stop_jobs;
   std::vector<scaled_job> scale_jobs;
+  std::vector<reprioritised_job> priorities;
   std::vector<job_spec_ptr> submit;
   bool operator==(const plan_change&) const = default;
 };

@@ -168,10 +168,14 @@ struct queue_view {
   std::string message;
   timestamp submitted_at;
   std::optional<timestamp> not_before;
+  /// Tries by time alone that found no place, and when the next one is, if it is
+  /// not left to what happens.
+  uint32_t tries = 0;
+  std::optional<timestamp> next_try;
   bool operator==(const queue_view&) const = default;
   BOOST_DESCRIBE_CLASS(queue_view, (),
                        (job, priority, tasks, why, message, submitted_at,
-                        not_before),
+                        not_before, tries, next_try),
                        (), ())
 };
 
@@ -188,10 +192,18 @@ struct cluster_view {
   std::string queue_order;
   std::string fair_by;
   std::map<std::string, double> fair_weights;
+  double overcommit = 1;
+  std::map<std::string, int32_t> priority_classes;
+  std::map<std::string, uint32_t> concurrency;
+  std::string shadow;
+  /// Whether tries by time alone are rare, since the cluster stays full.
+  bool retries_slowed = false;
   bool operator==(const cluster_view&) const = default;
   BOOST_DESCRIBE_CLASS(cluster_view, (),
                        (version, id, nodes, tasks, jobs, capacity, reserved,
-                        used, strategy, queue_order, fair_by, fair_weights),
+                        used, strategy, queue_order, fair_by, fair_weights,
+                        overcommit, priority_classes, concurrency, shadow,
+                        retries_slowed),
                        (), ())
 };
 

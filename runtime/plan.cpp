@@ -231,9 +231,27 @@ decided lose(future& to, const std::string& node) {
   return to.decide(change_node_health{node, node_state::removed});
 }
 
+decided reprioritise(future& to, const reprioritised_job& x) {
+  auto* job = to.state().find_job(x.job);
+  if (job == nullptr)
+    return make_unexpected(
+      refusal{refusal_kind::not_found,
+              "there is no job \"" + x.job + "\"; `troupe jobs` lists the jobs",
+              {}});
+  auto spec = std::make_shared<job_spec>(*job->spec);
+  spec->priority = x.priority;
+  return to.decide(submit_jobs{{std::move(spec)}, {}});
+}
+
 decided apply(future& to, const plan_change& x) {
+  if (x.settings)
+    if (auto ok = to.decide(*x.settings); !ok)
+      return ok;
   for (auto& y : x.add_nodes)
     if (auto ok = add(to, y); !ok)
+      return ok;
+  for (auto& y : x.label_nodes)
+    if (auto ok = to.decide(y); !ok)
       return ok;
   for (auto& y : x.drain_nodes)
     if (auto ok = to.decide(drain_node{y}); !ok)
@@ -246,6 +264,9 @@ decided apply(future& to, const plan_change& x) {
       return ok;
   for (auto& y : x.scale_jobs)
     if (auto ok = to.decide(scale_job{y.job, y.count}); !ok)
+      return ok;
+  for (auto& y : x.priorities)
+    if (auto ok = reprioritise(to, y); !ok)
       return ok;
   return x.submit.empty() ? decided{outcome{}}
                           : to.decide(submit_jobs{x.submit, {}});

@@ -20,6 +20,7 @@ constexpr int64_t millis_max = 1'000'000'000;
 constexpr size_t message_size_max = 1'024;
 constexpr size_t command_size_max = 128 << 10;
 constexpr uint32_t count_max = 1'000'000;
+constexpr int64_t priority_max = 1'000'000;
 
 template <class T, class U>
 void set(T& target, std::optional<U> x) {
@@ -134,6 +135,18 @@ std::map<std::string, double> read_weights(const json_cursor& x) {
     for (auto& [key, value] : *object)
       if (auto weight = number(x.member(key, value), 0.001, 1'000'000))
         result[std::string{key}] = *weight;
+  return result;
+}
+
+/// Whole numbers by name.
+template <class T>
+std::map<std::string, T>
+read_counts(const json_cursor& x, int64_t least, int64_t most) {
+  std::map<std::string, T> result;
+  if (auto* object = x.object())
+    for (auto& [key, value] : *object)
+      if (auto y = x.member(key, value).integer(least, most))
+        result[std::string{key}] = static_cast<T>(*y);
   return result;
 }
 
@@ -287,13 +300,17 @@ change_node read_node_change(reading& x, std::string node) {
     if (!fields)
       return;
     if (auto y = fields.get("labels"))
-      result.labels = read_node_labels(*y, true);
+      result.labels = read_label_changes(*y);
     if (auto y = fields.get("weight"))
       result.weight = number(*y, 0.001, 1'000);
     if (auto y = fields.get("overcommit"))
       result.overcommit = number(*y, 1, 100);
   });
   return result;
+}
+
+label_set read_label_changes(const json_cursor& x) {
+  return read_node_labels(x, true);
 }
 
 drain_node read_drain(reading& x, std::string node) {
@@ -322,22 +339,37 @@ uint32_t read_scale(reading& x) {
 }
 
 change_settings read_settings(reading& x) {
-  static constexpr auto known = std::to_array<std::string_view>(
-    {"strategy", "queueOrder", "fairBy", "fairWeights"});
   change_settings result;
-  read_body(x, "the settings", [&](const json_cursor& at) {
-    json_fields fields{at, known};
-    if (!fields)
-      return;
-    if (auto y = fields.get("strategy"))
-      result.strategy = y->text(text_size_max);
-    if (auto y = fields.get("queueOrder"))
-      result.queue_order = y->text(text_size_max);
-    if (auto y = fields.get("fairBy"))
-      result.fair_by = y->text_or_empty(text_size_max);
-    if (auto y = fields.get("fairWeights"))
-      result.fair_weights = read_weights(*y);
-  });
+  read_body(x, "the settings",
+            [&](const json_cursor& at) { result = read_settings(at); });
+  return result;
+}
+
+change_settings read_settings(const json_cursor& x) {
+  static constexpr auto known = std::to_array<std::string_view>(
+    {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
+     "priorityClasses", "concurrency", "shadow"});
+  change_settings result;
+  json_fields fields{x, known};
+  if (!fields)
+    return result;
+  if (auto y = fields.get("strategy"))
+    result.strategy = y->text(text_size_max);
+  if (auto y = fields.get("queueOrder"))
+    result.queue_order = y->text(text_size_max);
+  if (auto y = fields.get("fairBy"))
+    result.fair_by = y->text_or_empty(text_size_max);
+  if (auto y = fields.get("fairWeights"))
+    result.fair_weights = read_weights(*y);
+  if (auto y = fields.get("overcommit"))
+    result.overcommit = number(*y, 1, 100);
+  if (auto y = fields.get("priorityClasses"))
+    result.priority_classes
+      = read_counts<int32_t>(*y, -priority_max, priority_max);
+  if (auto y = fields.get("concurrency"))
+    result.concurrency = read_counts<uint32_t>(*y, 0, count_max);
+  if (auto y = fields.get("shadow"))
+    result.shadow = y->text_or_empty(text_size_max);
   return result;
 }
 

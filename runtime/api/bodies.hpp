@@ -24,7 +24,8 @@ namespace troupe::runtime::api {
 /// `{"count": 5}`.
 [[nodiscard]] uint32_t read_scale(reading& x);
 
-/// `{"strategy", "queueOrder", "fairBy", "fairWeights"}`.
+/// `{"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
+/// "priorityClasses", "concurrency", "shadow"}`.
 [[nodiscard]] change_settings read_settings(reading& x);
 
 /// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.
@@ -44,5 +45,11 @@ namespace troupe::runtime::api {
 
 /// `{"zone": "a"}`.
 [[nodiscard]] label_set read_labels_of_node(const json_cursor& x);
+
+/// `{"zone": "a", "old": null}`: what has no value is taken away.
+[[nodiscard]] label_set read_label_changes(const json_cursor& x);
+
+/// As `PUT /v1/settings` takes them.
+[[nodiscard]] change_settings read_settings(const json_cursor& x);
 
 } // namespace troupe::runtime::api

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t name_size_max = 255;
 constexpr int64_t nodes_max = 10'000;
 constexpr int64_t tasks_max = 1'000'000;
+constexpr int64_t priority_max = 1'000'000;
 
 /// Calls `f` for the value, or for each one if it is an array.
 template <class F>
@@ -64,6 +65,35 @@ scaled_job read_scaled(const json_cursor& x) {
   return result;
 }
 
+change_node read_labelled(const json_cursor& x) {
+  static constexpr auto known
+    = std::to_array<std::string_view>({"node", "labels"});
+  change_node result;
+  json_fields fields{x, known};
+  if (!fields)
+    return result;
+  if (auto y = fields.need("node"))
+    result.node = y->text(name_size_max).value_or("");
+  if (auto y = fields.need("labels"))
+    result.labels = read_label_changes(*y);
+  return result;
+}
+
+reprioritised_job read_priority_of(const json_cursor& x) {
+  static constexpr auto known
+    = std::to_array<std::string_view>({"job", "priority"});
+  reprioritised_job result;
+  json_fields fields{x, known};
+  if (!fields)
+    return result;
+  if (auto y = fields.need("job"))
+    result.job = y->text(name_size_max).value_or("");
+  if (auto y = fields.need("priority"))
+    result.priority = static_cast<int32_t>(
+      y->integer(-priority_max, priority_max).value_or(0));
+  return result;
+}
+
 /// Jobs as `POST /v1/jobs` takes them. Those without a name are new ones.
 std::vector<job_spec_ptr> read_submitted(const json_cursor& x) {
   std::vector<job_spec_ptr> result;
@@ -87,7 +117,8 @@ std::vector<job_spec_ptr> read_submitted(const json_cursor& x) {
 
 plan_change read_change(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
-    {"addNodes", "drainNode", "loseNode", "stopJob", "scaleJob", "submit"});
+    {"settings", "addNodes", "labelNode", "drainNode", "loseNode", "stopJob",
+     "scaleJob", "priority", "submit"});
   plan_change result;
   json_fields fields{x, known};
   if (!fields)
@@ -107,6 +138,16 @@ plan_change read_change(const json_cursor& x) {
   if (auto y = fields.get("scaleJob"))
     each(*y, [&](const json_cursor& z) {
       result.scale_jobs.push_back(read_scaled(z));
+    });
+  if (auto y = fields.get("settings"))
+    result.settings = read_settings(*y);
+  if (auto y = fields.get("labelNode"))
+    each(*y, [&](const json_cursor& z) {
+      result.label_nodes.push_back(read_labelled(z));
+    });
+  if (auto y = fields.get("priority"))
+    each(*y, [&](const json_cursor& z) {
+      result.priorities.push_back(read_priority_of(z));
     });
   if (auto y = fields.get("submit"))
     result.submit = read_submitted(*y);

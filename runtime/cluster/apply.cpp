@@ -121,6 +121,8 @@ void cluster::fold(const job_updated& x) {
   enter_class(job);
   if (priority != job.spec->priority)
     count_anew(job);
+  if (before->labels != job.spec->labels)
+    count_quotas();
   if (x.spec->kind != job_kind::system)
     resize(job, x.spec->count, job.extra);
   if ((job.gang == nullptr ? std::string{} : job.gang->name)
@@ -601,7 +603,14 @@ void cluster::fold(const node_labelled& x) {
 // -- the rest ----------------------------------------------------------------
 
 void cluster::fold(const settings_changed& x) {
-  settings_ = x.to;
+  auto before = std::exchange(settings_, x.to);
+  if (before.overcommit != settings_.overcommit)
+    for (auto& [name, node] : nodes_) {
+      auto row = row_of(node);
+      table_.change(node.row, row.labels, row.weight, row.overcommit);
+      helped_.push_back(node.row);
+    }
+  count_quotas();
   for (auto& [name, job] : jobs_) {
     leave_class(job);
     enter_class(job);

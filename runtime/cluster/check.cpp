@@ -250,7 +250,7 @@ std::string cluster::check_invariants() const {
              name + ": it has allocations that no task has");
     auto capacity = node.profile.capacity;
     capacity.cpu_millicores = static_cast<int64_t>(
-      static_cast<double>(capacity.cpu_millicores) * node.overcommit);
+      static_cast<double>(capacity.cpu_millicores) * overcommit_of(node));
     f.expect(name_of(node.row) == name, name + ": its row is another's");
     auto taken = node.reserved;
     taken += holding[name];
@@ -282,6 +282,14 @@ std::string cluster::check_invariants() const {
   }
   f.expect(table_.nodes() == nodes_.size(), "the table has other nodes");
   f.expect(hold_ends_.size() == all_kept, "kept places are off");
+  for (auto& [name, quota] : quotas_) {
+    uint32_t used = 0;
+    for (auto& [other, job] : jobs_)
+      if (auto its = quotas_of(*job.spec);
+          std::find(its.begin(), its.end(), name) != its.end())
+        used += job.live() + static_cast<uint32_t>(job.holds.size());
+    f.expect(quota.used == used, name + ": another number of tasks run");
+  }
   return f.text();
 }
 

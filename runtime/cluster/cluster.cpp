@@ -107,6 +107,7 @@ void cluster::advance(timestamp now) {
   now_ = std::max(now_, now);
   release_late_holds();
   pass_gang_times();
+  waiting_.wake_due(now_);
   while (!delayed_.empty() && std::get<0>(*delayed_.begin()) <= now_) {
     auto [due, born, index] = *delayed_.begin();
     delayed_.erase(delayed_.begin());
@@ -151,6 +152,8 @@ std::optional<timestamp> cluster::next_wake() const {
     consider(gang_times_.begin()->first);
   if (!ticks_.empty())
     consider(ticks_.begin()->first);
+  if (auto due = waiting_.next_try())
+    consider(*due);
   return result;
 }
 
@@ -198,7 +201,9 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
   if (!result)
     result = settings_.queue_order == "fair"
                ? next_fair(tasks_max, row_of)
-               : waiting_.next(tasks_max, policies_, row_of, first_gang());
+               : waiting_.next(
+                 tasks_max, policies_, row_of, first_gang(),
+                 [this](const waiting::job_class& x) { return left_for(x); });
   if (result) {
     batch_open_ = true;
     asked_ = result->about;
@@ -264,11 +269,16 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
         drop(row);
         continue;
       }
+      if (left_for(waiting_.at(job.klass)) == 0) {
+        drop(row);
+        continue;
+      }
       auto held = table_.occupy(row, *job.classes.at(job.job_version));
       if (!held) {
         drop(row);
         continue;
       }
+      waiting_.note_placed(job.klass);
       say_placed(job, *index, row, std::move(*held));
     }
     // A job that was updated meanwhile is of another class now: what is said
@@ -316,7 +326,9 @@ void cluster::settle() {
   start_queued_runs();
   wake_dependents();
   settle_members();
+  wake_quotas();
   if (!helped_.empty() || !populated_.empty()) {
+    waiting_.note_help();
     std::sort(helped_.begin(), helped_.end());
     helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());
     auto fits = [this](const placement::task_class& c) {
@@ -326,7 +338,7 @@ void cluster::settle() {
       };
     };
     waiting_.wake_if([&](const waiting::job_class& x) {
-      if (!x.blocked && !batch_open_)
+      if ((!x.blocked && !batch_open_) || left_for(x) == 0)
         return false;
       auto could_be_made = [&](placement::node_index n) {
         return n < rows_.size() && rows_[n] != nullptr
@@ -452,8 +464,9 @@ void cluster::enter_class(job_record& job) {
   auto klass = class_of(*job.spec);
   auto policy
     = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
-  job.klass = waiting_.acquire(std::move(klass), std::move(policy),
-                               job.spec->priority, group_of(job));
+  job.klass
+    = waiting_.acquire(std::move(klass), std::move(policy), job.spec->priority,
+                       group_of(job), quotas_of(*job.spec));
   job.classes.try_emplace(job.job_version, waiting_.at(job.klass).of);
 }
 
@@ -594,10 +607,14 @@ void cluster::close_or_open(node_record& node) {
     helped_.push_back(node.row);
 }
 
+double cluster::overcommit_of(const node_record& node) const {
+  return node.overcommit.value_or(settings_.overcommit);
+}
+
 placement::node_row cluster::row_of(const node_record& node) const {
-  placement::node_row result{node.profile.name, node.profile.capacity,
-                             node.labels,       node.weight,
-                             node.overcommit,   reason::none};
+  placement::node_row result{node.profile.name,   node.profile.capacity,
+                             node.labels,         node.weight,
+                             overcommit_of(node), reason::none};
   // Nobody else says which drivers work there.
   std::erase_if(result.labels, [](const label& x) {
     return x.name.starts_with(driver_label(""));

@@ -25,6 +25,7 @@
 #include "runtime/cluster/records.hpp"
 #include "runtime/cluster/waiting.hpp"
 #include "runtime/placement/preempt.hpp"
+#include "runtime/placement/shadow.hpp"
 
 namespace troupe::runtime {
 
@@ -157,12 +158,30 @@ public:
     return names_[id];
   }
   [[nodiscard]] queue_key key_of(const job_record& job) const;
+  /// What placement looks at of tasks of `spec`.
+  [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
+  /// What a task holds that is there by `allocation`.
+  [[nodiscard]] placement::held_place
+  holding_of(placement::node_index row, uint64_t allocation) const;
+  /// The task that holds `allocation` on `row`.
+  [[nodiscard]] task_ref
+  holder_of(placement::node_index row, uint64_t allocation) const;
+  /// What may be asked for of a node's cpu, in parts of what it has.
+  [[nodiscard]] double overcommit_of(const node_record& node) const;
+  /// The limits on how many tasks may run at once, by label.
+  [[nodiscard]] const auto& quotas() const { return quotas_; }
+  /// What waits for its next try by time alone waits longer.
+  [[nodiscard]] bool is_slowed_down() const { return waiting_.slowed_down(); }
 
   /// All that `node` has to do, as after a new connection.
   [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
 
   /// Notes what `node` measured. Not a fact: it is not in the journal.
   void note_load(std::string_view node, const resources& used);
+  /// Notes what `shadow` would have done instead of `here`. Not a fact either.
+  void note_shadow(const std::string& shadow, const placement::proposal& here,
+                   const placement::proposal& there, timestamp now);
+  [[nodiscard]] const placement::comparison& shadow() const { return shadow_; }
 
 private:
   // decide_jobs.cpp
@@ -309,11 +328,11 @@ private:
   /// Places tasks whose kept places are free by now.
   void place_held_tasks();
   void release_late_holds();
+  void
+  release_place(const job_record& job, uint32_t index, std::string message);
   [[nodiscard]] task_preempted
   victim_of(const node_record& node, uint64_t allocation, task_ref victim,
             task_ref by, int32_t priority) const;
-  [[nodiscard]] placement::held_place
-  holding_of(placement::node_index row, uint64_t allocation) const;
 
   // gangs.cpp
   void enter_gang(job_record& job);
@@ -426,7 +445,6 @@ private:
   /// Makes records up to `index`, so that a fresh task can be told apart.
   task_record& materialise(job_record& job, uint32_t index);
   void set_state(job_record& job, task_record& task, task_state to);
-  [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
   void enter_class(job_record& job);
   void leave_class(job_record& job);
   /// Brings the queue and the list of finished jobs in step with `job`.
@@ -459,6 +477,26 @@ private:
              const placement::occupation& held) const;
   [[nodiscard]] static std::vector<port_binding>
   bindings_of(const job_spec& spec, const placement::occupation& held);
+
+  // quota.cpp
+  /// Names of the limits that hold for jobs of `spec`.
+  [[nodiscard]] std::vector<std::string> quotas_of(const job_spec& spec) const;
+  /// How many more tasks of `x` may have a place.
+  [[nodiscard]] uint32_t left_for(const waiting::job_class& x) const;
+  void note_quota(const job_record& job, int64_t tasks);
+  void count_quotas();
+  void wake_quotas();
+  /// Which limit keeps a gang from `places` places; empty if none does.
+  [[nodiscard]] std::string
+  full_quota_of(const gang_record& gang, uint32_t places) const;
+
+  // decide_settings.cpp
+  [[nodiscard]] std::vector<problem> check_settings(const settings& x) const;
+  /// What is wrong with the priority classes of a submission.
+  [[nodiscard]] std::vector<problem>
+  check_classes(const std::vector<job_spec_ptr>& specs) const;
+  /// `spec` with the priority of its class.
+  [[nodiscard]] job_spec_ptr with_priority(const job_spec_ptr& spec) const;
 
   // order.cpp
   [[nodiscard]] std::string group_of(const job_record& job) const;
@@ -518,6 +556,10 @@ private:
   std::set<std::tuple<timestamp, version_number, uint32_t>> hold_ends_;
   /// [group] What tasks of it hold, while the queue is fair to groups.
   std::map<std::string, resources, std::less<>> shares_;
+  /// ["label=value"]
+  std::map<std::string, quota_record, std::less<>> quotas_;
+  /// Those that had no room left and have some since the last `settle`.
+  std::set<std::string, std::less<>> freed_quotas_;
   waiting waiting_;
   std::set<std::string, std::less<>> policies_;
   /// [row] Nodes, null where none is.
@@ -563,6 +605,7 @@ private:
   uint64_t finished_tasks_ = 0;
   std::map<std::string, std::vector<submitted_job>, std::less<>> keys_;
   std::deque<std::string> keys_in_order_;
+  placement::comparison shadow_;
   std::vector<event> events_;
   std::vector<node_work> work_;
   /// Rows where capacity came free or rules changed since the last `settle`,

@@ -14,10 +14,9 @@ namespace troupe::runtime {
 
 namespace {
 
-/// After a start that failed, a gang is left alone for this long, then twice as
-/// long, and so on. Longer than single tasks: a try costs more.
-constexpr milliseconds first_pause{2'000};
-constexpr uint32_t tries_max = 5;
+/// After a start that failed, a gang is left alone for longer than single tasks:
+/// a try costs more.
+constexpr retry_rule gang_rule{milliseconds{2'000}, 5};
 
 /// What could help is looked at at once, but not more often than this.
 constexpr milliseconds shortest_pause{1'000};
@@ -107,6 +106,8 @@ void cluster::commit_gang(const placement::proposal& x) {
   if (gang.state != gang_state::waiting || !members.complete()
       || members.open < members.places_min())
     return list_gang(gang, members);
+  if (auto over = full_quota_of(gang, members.places_min()); !over.empty())
+    return block_gang(gang, reason::quota, std::move(over));
   gang_plan plan;
   plan.nodes = table_;
   take_places(plan, gang, x, asked);
@@ -242,13 +243,10 @@ void cluster::block_gang(gang_record& gang, reason why, std::string message) {
   gang.message = std::move(message);
   if (std::exchange(gang.helped, false)) {
     gang.retry_at = gang.tried_at + shortest_pause;
-  } else if (gang.tries < tries_max) {
-    auto pause = first_pause * (1 << gang.tries++);
-    // Spread, so that gangs which failed together do not return together.
-    auto spread = (gang.jobs.begin()->first * 31 + gang.tries) % 101;
-    gang.retry_at
-      = now_ + pause
-        + milliseconds{pause.count() * static_cast<int64_t>(spread) / 1'000};
+  } else if (auto pause
+             = pause_before(gang_rule, gang.tries, gang.jobs.begin()->first)) {
+    ++gang.tries;
+    gang.retry_at = now_ + *pause;
   } else {
     gang.retry_at = {};
   }

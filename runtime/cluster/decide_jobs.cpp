@@ -37,7 +37,6 @@ std::vector<problem> unsupported(const job_spec& x) {
                                      "troupe yet: leave this key out"});
   };
   refuse(x.cache.has_value(), "/cache", "cached results are");
-  refuse(!x.priority_class.empty(), "/priorityClass", "priority classes are");
   return result;
 }
 
@@ -56,6 +55,8 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
       problems.push_back(
         {(x.specs.size() > 1 ? '/' + std::to_string(i) : "") + y.pointer,
          y.detail});
+  for (auto& y : check_classes(x.specs))
+    problems.push_back(std::move(y));
   for (auto& y : check_after(x.specs))
     problems.push_back(std::move(y));
   for (auto& y : check_schedules(x.specs))
@@ -68,7 +69,7 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
                                    std::move(problems)});
   result.jobs.resize(x.specs.size());
   for (auto i : awaited_first(x.specs))
-    result.jobs[i] = submit(x.specs[i], x.key);
+    result.jobs[i] = submit(with_priority(x.specs[i]), x.key);
   return result;
 }
 

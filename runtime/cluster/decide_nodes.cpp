@@ -1,7 +1,6 @@
 // What is asked of nodes, and what nodes and their actors tell.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "messages/json.hpp"
@@ -91,7 +90,7 @@ expected<outcome, refusal> cluster::on(const change_node& x) {
               "a node's overcommit is 1 or more",
               {{"/overcommit", "write a number of at least 1"}}});
   node_labelled fact{x.node, node->labels, x.weight.value_or(node->weight),
-                     x.overcommit.value_or(node->overcommit)};
+                     x.overcommit ? x.overcommit : node->overcommit};
   for (auto& change : x.labels) {
     std::erase_if(fact.labels,
                   [&](const label& y) { return y.name == change.name; });
@@ -164,44 +163,6 @@ expected<outcome, refusal> cluster::on(const change_node_health& x) {
     give_up_lost();
     break;
   }
-  return outcome{};
-}
-
-expected<outcome, refusal> cluster::on(const change_settings& x) {
-  auto to = settings_;
-  if (x.strategy)
-    to.strategy = *x.strategy;
-  if (x.queue_order)
-    to.queue_order = *x.queue_order;
-  if (x.fair_by)
-    to.fair_by = *x.fair_by;
-  if (x.fair_weights)
-    to.fair_weights = *x.fair_weights;
-  constexpr std::array<std::string_view, 4> orders{"priority", "fifo", "sjf",
-                                                   "fair"};
-  if (std::find(orders.begin(), orders.end(), to.queue_order) == orders.end())
-    return make_unexpected(refusal{
-      refusal_kind::bad_input,
-      "there is no queue order \"" + to.queue_order
-        + "\"; there are priority, fifo, sjf and fair",
-      {{"/queueOrder", "write \"priority\", \"fifo\", \"sjf\" or \"fair\""}}});
-  for (auto& [name, weight] : to.fair_weights)
-    if (!(weight > 0) || !std::isfinite(weight))
-      return make_unexpected(
-        refusal{refusal_kind::bad_input,
-                "the weight of \"" + name + "\" is not above 0",
-                {{"/fairWeights", "write numbers above 0"}}});
-  if (policies_.find(to.strategy) == policies_.end()) {
-    std::string names;
-    for (auto& name : policies_)
-      names += (names.empty() ? "" : ", ") + name;
-    return make_unexpected(refusal{refusal_kind::bad_input,
-                                   "there is no strategy \"" + to.strategy
-                                     + "\"; there are " + names,
-                                   {{"/strategy", "write one of " + names}}});
-  }
-  if (to != settings_)
-    say(settings_changed{to});
   return outcome{};
 }
 

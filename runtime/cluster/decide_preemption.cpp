@@ -32,9 +32,13 @@ void cluster::make_room(const std::vector<refused_ask>& refused) {
     auto klass = job.klass;
     if (waiting_.at(klass).blocked)
       continue;
+    if (left_for(waiting_.at(klass)) == 0) {
+      waiting_.block(klass, {{{reason::quota, 0}}}, now_);
+      continue;
+    }
     // What came free since the proposal is looked at before anybody has to go.
     if (waiting_.at(klass).helped || !tenants_.any_below(job.spec->priority)) {
-      waiting_.block(klass, why);
+      waiting_.block(klass, why, now_);
       continue;
     }
     auto found_none = false;
@@ -47,7 +51,7 @@ void cluster::make_room(const std::vector<refused_ask>& refused) {
       found_none = !make_room_for(job, *index, why);
     }
     if (found_none)
-      waiting_.block(klass, why);
+      waiting_.block(klass, why, now_);
   }
 }
 
@@ -111,13 +115,19 @@ void cluster::place_held_tasks() {
     // Closed for as long as something that was given up runs there.
     if (!kept.gang && table_.row(node.row).closed != reason::none)
       continue;
+    // Kept while its gang ran, which starts again whole.
+    if (!kept.gang && job.gang != nullptr
+        && job.gang->state != gang_state::running) {
+      release_place(job, index,
+                    "its gang " + job.gang->name + " does not run any more");
+      continue;
+    }
     auto then = node.reserved;
     then += job.classes.at(job.job_version)->request;
     if (!fits(then, table_.total(node.row))) {
-      say(place_released{{job.name, index},
-                         node.profile.name,
-                         "node " + node.profile.name
-                           + " has become too small for it"});
+      release_place(job, index,
+                    "node " + node.profile.name
+                      + " has become too small for it");
       continue;
     }
     task_placed fact{{job.name, index},
@@ -137,12 +147,17 @@ void cluster::release_late_holds() {
   while (!hold_ends_.empty() && std::get<0>(*hold_ends_.begin()) <= now_) {
     auto [until, born, index] = *hold_ends_.begin();
     auto& job = *jobs_by_birth_.at(born);
-    auto& node = names_[job.holds.at(index).node];
-    say(place_released{{job.name, index},
-                       node,
-                       "those who have its place on " + node
-                         + " did not stop in time"});
+    release_place(job, index,
+                  "those who have its place on "
+                    + names_[job.holds.at(index).node]
+                    + " did not stop in time");
   }
+}
+
+void cluster::release_place(const job_record& job, uint32_t index,
+                            std::string message) {
+  say(place_released{
+    {job.name, index}, names_[job.holds.at(index).node], std::move(message)});
 }
 
 } // namespace troupe::runtime

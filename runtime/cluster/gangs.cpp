@@ -86,9 +86,11 @@ gang_members cluster::members_of(const gang_record& gang) {
 
 void cluster::refresh_gang(gang_record& gang) {
   auto members = members_of(gang);
-  // Whoever is started next is started together.
+  // Whoever is started next is started together, unless as many as are needed
+  // have succeeded: then the others follow one by one.
   if ((gang.state == gang_state::broken || gang.state == gang_state::running)
-      && members.live == 0 && members.able == 0 && !restoring_)
+      && members.live == 0 && members.able == 0 && members.places_min() > 0
+      && !restoring_)
     gang.state = gang_state::waiting;
   // Members of a gang that runs are placed one by one: those that are replaced,
   // and those that it may have beyond its minimum.

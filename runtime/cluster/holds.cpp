@@ -17,6 +17,9 @@ void cluster::hold(job_record& job, uint32_t index, node_record& node,
   auto& klass = *job.classes.at(job.job_version);
   auto ordered = ports_in_order(*job.spec, x.held.ports);
   table_.occupy_again(node.row, klass, {x.held.gpus, ordered});
+  // Whoever wants to be near it counts it from now on.
+  if (!klass.labels.empty())
+    populated_.push_back(node.row);
   node.holds[{job.born, index}] = &job;
   // A reservation is given and given up as a whole.
   if (!x.gang) {
@@ -25,6 +28,7 @@ void cluster::hold(job_record& job, uint32_t index, node_record& node,
     hold_ends_.insert({x.until, job.born, index});
   }
   job.holds[index] = std::move(x);
+  note_quota(job, 1);
 }
 
 std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
@@ -33,6 +37,7 @@ std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
     return std::nullopt;
   auto result = std::move(at->second);
   job.holds.erase(at);
+  note_quota(job, -1);
   free_holds_.erase({job.born, index});
   hold_ends_.erase({result.until, job.born, index});
   node_called(names_[result.node])->holds.erase({job.born, index});
@@ -105,6 +110,7 @@ void cluster::move_in(const job_record& job, uint32_t index,
                : placement::preference_points(node.labels, klass.preferences);
   x.leaving = task.stopping && (!task.restart || task.why == reason::preempted);
   tenants_.add(node.row, x);
+  note_quota(job, 1);
   if (settings_.queue_order == "fair")
     shares_[group_of(job)] += klass.request;
 }
@@ -113,6 +119,7 @@ void cluster::move_out(const job_record& job, uint32_t index,
                        const node_record& node) {
   auto& task = job.tasks[index];
   tenants_.remove(node.row, task.allocation.value);
+  note_quota(job, -1);
   if (settings_.queue_order == "fair")
     shares_[group_of(job)] -= job.classes.at(task.job_version)->request;
 }
@@ -135,6 +142,12 @@ cluster::holding_of(placement::node_index row, uint64_t allocation) const {
     result.held = {at->second.gpus,
                    ports_in_order(*job->spec_of(version), at->second.ports)};
   return result;
+}
+
+task_ref
+cluster::holder_of(placement::node_index row, uint64_t allocation) const {
+  auto& [job, index] = rows_[row]->allocations.at({allocation});
+  return {job->name, index};
 }
 
 // -- facts about places ------------------------------------------------------

@@ -46,7 +46,7 @@ struct node_image {
   node_eligibility eligibility = node_eligibility::eligible;
   label_set labels;
   double weight = 1;
-  double overcommit = 1;
+  std::optional<double> overcommit;
   int64_t joined_at = 0;
   uint16_t last_port = 0;
   timestamp unhealthy_at;
@@ -428,6 +428,7 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   term_ = image.term;
   now_ = said_at_ = {image.now};
   settings_ = image.config;
+  count_quotas();
   names_ = image.names;
   for (uint32_t i = 0; i < names_.size(); ++i)
     name_ids_[names_[i]] = i;

@@ -85,7 +85,9 @@ cluster::next_fair(uint32_t tasks_max, const waiting::row_finder& row_of) {
   by.cost_of = [&](const waiting::job_class& x) {
     return dominant_share(x.of->request, whole) / weight_of(x.group);
   };
-  return waiting_.next_fair(tasks_max, policies_, by, row_of);
+  return waiting_.next_fair(
+    tasks_max, policies_, by, row_of,
+    [this](const waiting::job_class& x) { return left_for(x); });
 }
 
 void cluster::count_shares() {

@@ -117,6 +117,12 @@ struct hold_record {
   bool operator==(const hold_record&) const = default;
 };
 
+/// How many tasks with a label have a place, and how many may.
+struct quota_record {
+  uint32_t limit = 0;
+  uint32_t used = 0;
+};
+
 struct gang_record;
 
 /// When a job with a schedule ran and runs.
@@ -330,7 +336,8 @@ struct node_record {
   /// The profile's labels as changed by operators.
   label_set labels;
   double weight = 1;
-  double overcommit = 1;
+  /// What an operator said, see `cluster::overcommit_of`.
+  std::optional<double> overcommit;
   timestamp joined_at;
   /// Since when it is silent, if it is.
   timestamp unhealthy_at;

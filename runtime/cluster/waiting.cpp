@@ -7,9 +7,11 @@
 
 namespace troupe::runtime {
 
-class_id waiting::acquire(placement::task_class x, std::string policy,
-                          int32_t priority, std::string group) {
-  class_key key{std::move(x), std::move(policy), priority, std::move(group)};
+class_id
+waiting::acquire(placement::task_class x, std::string policy, int32_t priority,
+                 std::string group, std::vector<std::string> quotas) {
+  class_key key{std::move(x), std::move(policy), priority, std::move(group),
+                std::move(quotas)};
   auto [at, is_new] = index_.try_emplace(key, 0);
   if (is_new) {
     auto made = std::make_unique<job_class>();
@@ -18,6 +20,7 @@ class_id waiting::acquire(placement::task_class x, std::string policy,
     made->policy = std::get<1>(at->first);
     made->priority = priority;
     made->group = std::get<3>(at->first);
+    made->quotas = std::get<4>(at->first);
     if (free_.empty()) {
       at->second = static_cast<class_id>(classes_.size());
       classes_.push_back(std::move(made));
@@ -38,7 +41,8 @@ void waiting::release(class_id id) {
   if (--x.users > 0)
     return;
   TROUPE_ASSERT(x.jobs.empty());
-  index_.erase(class_key{*x.of, x.policy, x.priority, x.group});
+  refresh_try(id, {});
+  index_.erase(class_key{*x.of, x.policy, x.priority, x.group, x.quotas});
   classes_[id].reset();
   free_.push_back(id);
 }
@@ -57,6 +61,8 @@ void waiting::erase(const job_record& job, queue_key key) {
     x.blocked = false;
     x.helped = true;
     x.refusal = {};
+    x.tries = 0;
+    refresh_try(job.klass, {});
   }
   refresh_head(job.klass);
 }
@@ -76,18 +82,52 @@ void waiting::refresh_head(class_id id) {
   present = wanted;
 }
 
-void waiting::block(class_id id, placement::refusal why) {
+void waiting::refresh_try(class_id id, timestamp due) {
+  auto& x = *classes_[id];
+  if (auto before = std::exchange(x.next_try, due))
+    tries_.erase({before, id});
+  if (due)
+    tries_.insert({due, id});
+}
+
+void waiting::block(class_id id, placement::refusal why, timestamp now) {
   auto& x = *classes_[id];
   x.refusal = std::move(why);
   // What helped while the proposal was being made is not in it.
   x.blocked = !x.helped;
+  auto pause = x.blocked ? pause_before({}, x.tries, id) : std::nullopt;
+  refresh_try(id, pause ? now + *pause : timestamp{});
   refresh_head(id);
 }
 
 void waiting::wake(class_id id) {
   classes_[id]->blocked = false;
   classes_[id]->helped = true;
+  refresh_try(id, {});
   refresh_head(id);
+}
+
+void waiting::note_placed(class_id id) {
+  classes_[id]->tries = 0;
+  breaker_.note_help();
+}
+
+void waiting::wake_due(timestamp now) {
+  auto due = next_try();
+  if (!due || *due > now)
+    return;
+  breaker_.note_round(now);
+  while (!tries_.empty() && tries_.begin()->first <= now) {
+    auto id = tries_.begin()->second;
+    ++classes_[id]->tries;
+    wake(id);
+  }
+}
+
+std::optional<timestamp> waiting::next_try() const {
+  if (tries_.empty())
+    return std::nullopt;
+  return breaker_.next_round(tries_.begin()->first);
 }
 
 void waiting::wake_if(const std::function<bool(const job_class&)>& could_help) {
@@ -135,7 +175,8 @@ uint32_t ask_for(const job_record& job,
 std::optional<waiting::batch>
 waiting::next(uint32_t tasks_max,
               const std::set<std::string, std::less<>>& known,
-              const row_finder& row_of, std::optional<queue_key> before) {
+              const row_finder& row_of, std::optional<queue_key> before,
+              const allowance& left_for) {
   using cursor = std::map<queue_key, job_record*>::const_iterator;
   struct entry {
     cursor at;
@@ -145,6 +186,8 @@ waiting::next(uint32_t tasks_max,
   // Heads are in order and so are the jobs of each class: merge them.
   std::priority_queue<entry, std::vector<entry>, std::greater<>> open;
   std::vector<class_id> unserved;
+  std::vector<class_id> full;
+  std::map<class_id, uint32_t> left;
   batch result;
   auto head = heads_.begin();
   auto tasks = uint32_t{0};
@@ -165,31 +208,46 @@ waiting::next(uint32_t tasks_max,
       unserved.push_back(id);
       continue;
     }
+    auto [mine, is_new] = left.try_emplace(id, 0);
+    if (is_new)
+      mine->second = left_for(x);
+    if (is_new && mine->second == 0)
+      full.push_back(id);
+    if (mine->second == 0)
+      continue;
     if (result.policy.empty())
       result.policy = x.policy;
     else if (result.policy != x.policy)
       break;
-    tasks += ask_for(*at->second, x.of, tasks_max - tasks, row_of, result);
+    auto most = std::min(tasks_max - tasks, mine->second);
+    auto asked = ask_for(*at->second, x.of, most, row_of, result);
+    tasks += asked;
+    mine->second -= asked;
     if (++at != x.jobs.end())
       open.push({at, id});
   }
-  pass_over(unserved);
+  pass_over(unserved, reason::unknown_scheduler);
+  pass_over(full, reason::quota);
   if (result.asks.empty())
     return std::nullopt;
   return result;
 }
 
-void waiting::pass_over(const std::vector<class_id>& unserved) {
-  for (auto id : unserved) {
-    classes_[id]->helped = false;
-    block(id, {{{reason::unknown_scheduler, 0}}});
+void waiting::pass_over(const std::vector<class_id>& classes, reason why) {
+  for (auto id : classes) {
+    auto& x = *classes_[id];
+    x.refusal = {{{why, 0}}};
+    x.blocked = true;
+    refresh_try(id, {});
+    refresh_head(id);
   }
 }
 
 std::optional<waiting::batch>
 waiting::next_fair(uint32_t tasks_max,
                    const std::set<std::string, std::less<>>& known,
-                   const fairness& by, const row_finder& row_of) {
+                   const fairness& by, const row_finder& row_of,
+                   const allowance& left_for) {
   // Where a class has come to: its next job, and the tasks left of it.
   struct cursor {
     std::map<queue_key, job_record*>::const_iterator at;
@@ -213,11 +271,17 @@ waiting::next_fair(uint32_t tasks_max,
   };
   std::map<std::string, party, std::less<>> parties;
   std::vector<class_id> unserved;
+  std::vector<class_id> full;
+  std::map<class_id, uint32_t> left;
   batch result;
   for (auto& [key, id] : heads_) {
     auto& x = *classes_[id];
     if (known.find(x.policy) == known.end()) {
       unserved.push_back(id);
+      continue;
+    }
+    if ((left[id] = left_for(x)) == 0) {
+      full.push_back(id);
       continue;
     }
     auto [at, is_new] = parties.try_emplace(x.group);
@@ -257,15 +321,17 @@ waiting::next_fair(uint32_t tasks_max,
       }
       ++tasks;
       group.share += by.cost_of(x);
+      auto most = --left[next.klass];
       if (--next.left == 0 && ++next.at != x.jobs.end())
         begin_job(next);
-      if (next.left > 0)
+      if (next.left > 0 && most > 0)
         group.open.push(next);
     }
     if (!group.open.empty())
       turns.push({group.share, &group});
   }
-  pass_over(unserved);
+  pass_over(unserved, reason::unknown_scheduler);
+  pass_over(full, reason::quota);
   if (result.asks.empty())
     return std::nullopt;
   return result;

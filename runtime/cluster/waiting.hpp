@@ -12,6 +12,7 @@
 
 #include "runtime/cluster/records.hpp"
 #include "runtime/placement/policy.hpp"
+#include "runtime/retry.hpp"
 
 namespace troupe::runtime {
 
@@ -19,7 +20,8 @@ namespace troupe::runtime {
 /// however many of its tasks wait.
 ///
 ///   ready   -> blocked   [block]   its tasks fit nowhere; costs nothing
-///   blocked -> ready     [wake]    a fact could help it
+///   blocked -> ready     [wake]    a fact could help it, or time has come to try
+///                                  once more
 class waiting {
 public:
   struct job_class {
@@ -30,6 +32,8 @@ public:
     int32_t priority = 0;
     /// Whose share of the cluster they use, where that decides who is next.
     std::string group;
+    /// Names of the limits on how many of them may run at once.
+    std::vector<std::string> quotas;
     std::map<queue_key, job_record*> jobs;
     /// Jobs of the class, waiting or not.
     uint32_t users = 0;
@@ -37,22 +41,34 @@ public:
     placement::refusal refusal;
     /// Whether a fact that could help arrived while a proposal was being made.
     bool helped = false;
+    /// Tries by time alone since one of it was placed, and when the next is due.
+    uint32_t tries = 0;
+    timestamp next_try;
   };
 
   /// Finds the class equal to `x` that `policy` serves, or makes it. Jobs of
-  /// another priority or group stand in a class of their own: what is found out
-  /// for one of a class holds for all of it.
-  class_id acquire(placement::task_class x, std::string policy,
-                   int32_t priority = 0, std::string group = {});
+  /// another priority, group or with other limits stand in a class of their own:
+  /// what is found out for one of a class holds for all of it.
+  class_id
+  acquire(placement::task_class x, std::string policy, int32_t priority = 0,
+          std::string group = {}, std::vector<std::string> quotas = {});
   void release(class_id id);
 
   void insert(job_record& job, queue_key key);
   void erase(const job_record& job, queue_key key);
 
-  void block(class_id id, placement::refusal why);
+  /// Ends with a try at a later time, unless there were enough of them already.
+  void block(class_id id, placement::refusal why, timestamp now);
   void wake(class_id id);
+  void note_placed(class_id id);
+  /// Notes that something happened that could help somebody.
+  void note_help() { breaker_.note_help(); }
   /// Wakes those blocked classes for which `could_help` is true.
   void wake_if(const std::function<bool(const job_class&)>& could_help);
+  /// Wakes the classes whose next try is due.
+  void wake_due(timestamp now);
+  [[nodiscard]] std::optional<timestamp> next_try() const;
+  [[nodiscard]] bool slowed_down() const { return breaker_.is_open(); }
 
   /// The first ready jobs in queue order that one policy serves, with at most
   /// `tasks_max` tasks. Passes over classes whose policy is not in `known`: they
@@ -78,10 +94,13 @@ public:
   static std::optional<placement::node_index> nowhere(uint32_t) {
     return std::nullopt;
   }
+  /// How many more tasks of a class may have a place.
+  using allowance = std::function<uint32_t(const job_class&)>;
+  static uint32_t no_limit(const job_class&) { return UINT32_MAX; }
   [[nodiscard]] std::optional<batch>
   next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
-       const row_finder& row_of = nowhere,
-       std::optional<queue_key> before = {});
+       const row_finder& row_of = nowhere, std::optional<queue_key> before = {},
+       const allowance& left_for = no_limit);
 
   /// The same, task by task: the next is always of the group that has used the
   /// least of what it may. `share_of` gives what a group has used already, and
@@ -92,7 +111,8 @@ public:
   };
   [[nodiscard]] std::optional<batch>
   next_fair(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
-            const fairness& by, const row_finder& row_of = nowhere);
+            const fairness& by, const row_finder& row_of = nowhere,
+            const allowance& left_for = no_limit);
 
   /// The key of the first ready job, if there is one.
   [[nodiscard]] std::optional<queue_key> first() const {
@@ -111,18 +131,22 @@ public:
 
 private:
   void refresh_head(class_id id);
+  void refresh_try(class_id id, timestamp due);
+  /// Blocks what no try helps.
+  void pass_over(const std::vector<class_id>& classes, reason why);
 
   std::vector<std::unique_ptr<job_class>> classes_;
   std::vector<class_id> free_;
-  using class_key
-    = std::tuple<placement::task_class, std::string, int32_t, std::string>;
-  void pass_over(const std::vector<class_id>& unserved);
-
+  using class_key = std::tuple<placement::task_class, std::string, int32_t,
+                               std::string, std::vector<std::string>>;
   std::map<class_key, class_id> index_;
   /// Ready classes by the key of their first job.
   std::set<std::pair<queue_key, class_id>> heads_;
   /// [class] The key under which a class stands in `heads_`, if it does.
   std::vector<std::optional<queue_key>> head_of_;
+  /// When blocked classes are tried again.
+  std::set<std::pair<timestamp, class_id>> tries_;
+  circuit_breaker breaker_;
 };
 
 } // namespace troupe::runtime

@@ -91,6 +91,10 @@ void put_totals(families& to, const cluster_figures& x) {
             "Tasks that wait for a place, by the main reason; none: they are "
             "next to be looked at."}
         .add_all("reason", x.queue));
+  put(to, gauge{"troupe_scheduler_retries_slowed",
+                "Whether tries by time alone are rare, since the cluster stays "
+                "full."}
+            .add({}, x.totals.retries_slowed ? 1 : 0));
 }
 
 void put_nodes(families& to, const std::vector<node_figures>& nodes) {

@@ -17,6 +17,19 @@ std::map<std::string, Count> no_counts() {
   return result;
 }
 
+/// How a shadow did beside the policy that decides.
+boost::json::object
+comparison_json(const placement::comparison& x, const std::string& name) {
+  auto known = x.policy == name ? x : placement::comparison{};
+  return {{"since", known.since ? boost::json::value(to_string(known.since))
+                                : boost::json::value{}},
+          {"rounds", known.rounds},
+          {"same", known.same},
+          {"elsewhere", known.elsewhere},
+          {"onlyDefault", known.only_here},
+          {"onlyShadow", known.only_there}};
+}
+
 } // namespace
 
 boost::json::value reason_json(reason x) {
@@ -35,6 +48,11 @@ cluster_view totals_of(const present& p) {
   view.queue_order = p.cluster.config().queue_order;
   view.fair_by = p.cluster.config().fair_by;
   view.fair_weights = p.cluster.config().fair_weights;
+  view.overcommit = p.cluster.config().overcommit;
+  view.priority_classes = p.cluster.config().priority_classes;
+  view.concurrency = p.cluster.config().concurrency;
+  view.shadow = p.cluster.config().shadow;
+  view.retries_slowed = p.cluster.is_slowed_down();
   resources capacity;
   resources reserved;
   resources used;
@@ -65,9 +83,15 @@ answered answer_to(const present& p, const get_cluster&) {
 
 answered answer_to(const present& p, const list_policies&) {
   boost::json::array items;
-  for (auto& name : placement::policy_names())
-    items.push_back(boost::json::object{
-      {"name", name}, {"default", name == p.cluster.config().strategy}});
+  auto& config = p.cluster.config();
+  for (auto& name : placement::policy_names()) {
+    auto& item = items
+                   .emplace_back(boost::json::object{
+                     {"name", name}, {"default", name == config.strategy}})
+                   .get_object();
+    if (name == config.shadow)
+      item["shadow"] = comparison_json(p.cluster.shadow(), name);
+  }
   return boost::json::object{{"items", std::move(items)},
                              {"nextCursor", nullptr},
                              {"version", p.cluster.version()}};

@@ -53,6 +53,15 @@ condition kept_place(const cluster& c, const hold_record& x) {
   return {task_state::pending, x.why, std::move(message)};
 }
 
+/// Which limit on tasks with a label is reached.
+std::string text_of_quota(const cluster& c, const waiting::job_class& x) {
+  for (auto& name : x.quotas)
+    if (auto& quota = c.quotas().find(name)->second; quota.used >= quota.limit)
+      return std::to_string(quota.used) + " of " + std::to_string(quota.limit)
+             + " tasks with the label " + name + " have a place";
+  return sentence_of(reason::quota);
+}
+
 condition waiting_task(const cluster& c, const job_record& job,
                        const task_record& task, uint32_t index, timestamp now) {
   if (auto kept = job.holds.find(index); kept != job.holds.end())
@@ -167,7 +176,9 @@ condition wait_of(const cluster& c, const job_record& job) {
     return result;
   }
   result.why = main_reason(klass.refusal);
-  if (result.why == reason::unknown_scheduler)
+  if (result.why == reason::quota)
+    result.message = text_of_quota(c, klass);
+  else if (result.why == reason::unknown_scheduler)
     result.message = "no policy is named \"" + klass.policy
                      + "\"; the job is left alone until there is one";
   else

@@ -17,7 +17,7 @@ boost::json::value write_view(const present& p, const node_record& node) {
   view.reserved = amounts_of(node.reserved);
   view.tasks = static_cast<uint32_t>(node.allocations.size());
   view.weight = node.weight;
-  view.overcommit = node.overcommit;
+  view.overcommit = p.cluster.overcommit_of(node);
   view.drivers = node.profile.drivers;
   view.version = node.profile.version;
   view.joined_at = node.joined_at;

@@ -95,9 +95,15 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
     view.tasks = job.waiting();
     view.why = how.why;
     view.message = std::move(how.message);
+    if (auto& klass = p.cluster.queue().at(job.klass); klass.blocked) {
+      view.tries = klass.tries;
+      if (klass.next_try)
+        view.next_try = klass.next_try;
+    }
   }
   boost::json::object result;
   result["notBefore"] = nullptr;
+  result["nextTry"] = nullptr;
   json::write_members(result, view, json::detail::full);
   result["reason"] = reason_json(view.why);
   return result;

@@ -7,6 +7,7 @@
 #include "messages/json.hpp"
 
 #include "runtime/placement/policy.hpp"
+#include "runtime/remedy.hpp"
 #include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
@@ -57,14 +58,10 @@ void add_refusals(why_view& to, const placement::table& t,
   }
 }
 
-void suggest(why_view& to, const placement::table& t,
-             const placement::refusal& x) {
-  if (t.nodes() == 0)
-    to.suggestions.push_back(
-      {"addNode", "add a node: `troupe node --controller HOST:PORT`"});
-  if (x.nodes.size() == 1 && x.nodes.front().first == reason::cordoned)
-    to.suggestions.push_back(
-      {"uncordon", "let a node take tasks again: `troupe uncordon NODE`"});
+/// What would help tasks of `job`, which fit nowhere.
+void suggest(why_view& to, const present& p, const job_record& job) {
+  for (auto& x : remedies_for(p.cluster, job, p.now))
+    to.suggestions.push_back({std::move(x.change), std::move(x.message)});
 }
 
 // -- tasks that wait ----------------------------------------------------------
@@ -118,20 +115,26 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
     = p.cluster.queue().ahead_of(job.queued.value_or(p.cluster.key_of(job)),
                                  std::numeric_limits<uint32_t>::max());
   // Whether one of a gang would fit says little about all of it.
-  if (to.why == reason::unknown_scheduler || job.gated)
+  if (to.why == reason::unknown_scheduler)
     return;
+  if (job.gated) {
+    if (job.gang->blocked)
+      suggest(to, p, job);
+    return;
+  }
   auto found = explain(t, *klass.of);
   for (auto& x : found.best)
     to.nodes.push_back(view_of(t, x));
   add_refusals(to, t, found);
-  if (to.why != reason::backoff && !placement::could_ever_fit(t, *klass.of)) {
+  auto is_for_time = to.why == reason::backoff || to.why == reason::quota;
+  if (!is_for_time && !placement::could_ever_fit(t, *klass.of)) {
     to.why = reason::never_fits;
     to.message
       = sentence_of(reason::never_fits) + ": " + sentence_of(found.refused);
   } else if (to.why == reason::none && !found.best.empty()) {
     to.message = "it would fit on " + to.nodes.front().node
                  + " and is next to be looked at";
-  } else if (to.why != reason::backoff && found.best.empty()) {
+  } else if (!is_for_time && found.best.empty()) {
     // As it is now, which may be newer than what was said when it was tried.
     to.why = main_reason(found.refused);
     to.message = sentence_of(found.refused);
@@ -139,7 +142,8 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   if (to.ahead > 0)
     to.message += "; " + count_of(to.ahead, "job")
                   + (to.ahead == 1 ? " is" : " are") + " ahead of it";
-  suggest(to, t, found.refused);
+  if (found.best.empty() || to.why == reason::quota)
+    suggest(to, p, job);
 }
 
 /// A place is kept for it, so what other nodes say does not matter.

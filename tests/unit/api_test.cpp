@@ -511,6 +511,14 @@ TEST_CASE("work, exec and settings take what they need") {
     method::put, "/v1/settings",
     R"({"strategy":"spread","queueOrder":"fifo"})");
   CHECK(z == change_settings{"spread", "fifo"});
+  auto more = commanded<change_settings>(
+    method::put, "/v1/settings",
+    R"({"overcommit":1.5,"priorityClasses":{"urgent":100},)"
+    R"("concurrency":{"user=ann":3},"shadow":""})");
+  CHECK(more.overcommit == 1.5);
+  CHECK(more.priority_classes->at("urgent") == 100);
+  CHECK(more.concurrency->at("user=ann") == 3);
+  CHECK(more.shadow == "");
 }
 
 // -- answers ------------------------------------------------------------------

@@ -192,6 +192,13 @@ public:
     return ok ? std::string{} : ok.error();
   }
 
+  /// Begins with a snapshot of another cluster, at its time.
+  void begin_with(const cluster_fixture& x) {
+    REQUIRE(read_image(core, image_of(x.core)) == "");
+    now = x.now;
+    base_ = core.version();
+  }
+
   /// Whether a replay of all facts and a snapshot both give this state.
   void check_copies() const {
     runtime::cluster replayed;
@@ -221,7 +228,7 @@ private:
   void note() {
     for (auto& x : core.take_events()) {
       // Versions have no gaps.
-      REQUIRE(x.version == events.size() + 1);
+      REQUIRE(x.version == base_ + events.size() + 1);
       events.push_back(std::move(x));
     }
     for (auto& x : core.take_work())
@@ -233,6 +240,7 @@ private:
   std::map<std::string, std::unique_ptr<runtime::placement::policy>,
            std::less<>>
     policies_;
+  version_number base_ = 0;
   size_t read_ = 0;
   size_t work_read_ = 0;
 };

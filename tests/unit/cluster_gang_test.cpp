@@ -217,6 +217,47 @@ TEST_CASE("a gang starts with its minimum, grows, and shrinks to it") {
   c.check_copies();
 }
 
+TEST_CASE("members beyond the minimum run when the others have succeeded") {
+  cluster_fixture c;
+  join_small(c, 1, 1);
+  c.submit(a_job("mpi").tasks(3).gang("", 1));
+  c.place();
+  c.agree();
+  for (uint32_t i = 0; i < 3; ++i) {
+    REQUIRE(live(c, "mpi") == 1);
+    c.started({"mpi", i});
+    c.ended({"mpi", i});
+    c.check_copies();
+    c.place();
+  }
+  CHECK(c.is_over("mpi"));
+  CHECK(runtime::state_of(*c.core.find_job("mpi")) == job_state::succeeded);
+}
+
+TEST_CASE("a place that was kept for a member is of no use to one alone") {
+  cluster_fixture c;
+  join_small(c, 1, 2);
+  c.submit(a_job("low").tasks(1));
+  c.place();
+  c.submit(a_job("mpi").tasks(2).gang("", 1).priority(5));
+  c.place();
+  c.agree();
+  REQUIRE(live(c, "mpi") == 1);
+  c.place();
+  REQUIRE(c.core.find_job("mpi")->holds.size() == 1);
+  // It ends for good while its second member still waits for its place.
+  c.started({"mpi", 0});
+  c.done(scale_job{"mpi", 2});
+  c.done(stop_task{{"mpi", 0}});
+  c.stopped({"mpi", 0});
+  c.stopped({"low", 0});
+  c.check_copies();
+  c.place();
+  c.agree();
+  CHECK(live(c, "mpi") == 1);
+  CHECK(gang_of(c).state == runtime::gang_state::running);
+}
+
 TEST_CASE("a gang that loses a member which it needs starts again whole") {
   cluster_fixture c;
   join_small(c, 1, 4);

@@ -217,6 +217,10 @@ private:
                       orders[below(orders.size())]};
     if (below(2) == 0)
       x.fair_by = below(2) == 0 ? "app" : "";
+    if (below(3) == 0)
+      x.concurrency.emplace();
+    if (x.concurrency && below(2) == 0)
+      x.concurrency->emplace("app=p", static_cast<uint32_t>(below(6)));
     ask(x);
   }
 
@@ -295,12 +299,20 @@ private:
   std::optional<runtime::placement::proposal> late_;
 };
 
+/// Whether as many run as may at once.
+bool is_full(const cluster_fixture& c, const runtime::waiting::job_class& x) {
+  return std::any_of(x.quotas.begin(), x.quotas.end(), [&](auto& name) {
+    auto& quota = c.core.quotas().at(name);
+    return quota.used >= quota.limit;
+  });
+}
+
 /// Nobody who could be placed now waits as blocked.
 std::string wrongly_blocked(const cluster_fixture& c) {
   std::string result;
   c.core.queue().each(
     [&](const runtime::waiting::job_class& x, const runtime::job_record& job) {
-      if (!x.blocked || x.policy == "nobody")
+      if (!x.blocked || x.policy == "nobody" || is_full(c, x))
         return true;
       for (uint32_t row = 0; row < c.core.table().rows(); ++row)
         if (c.core.table().has(row)

@@ -131,7 +131,7 @@ TEST_CASE("members that an older version did not write have their defaults") {
   x = read_line(3, R"({"type":"nodeCordoned","ms":5,"node":"n"})");
   CHECK(x->what == fact{node_cordoned{"n", true}});
   x = read_line(3, R"({"type":"nodeLabelled","ms":5,"node":"n"})");
-  CHECK(x->what == fact{node_labelled{"n", {}, 1, 1}});
+  CHECK(x->what == fact{node_labelled{"n", {}, 1, {}}});
 }
 
 TEST_CASE("what cannot be read is refused with its version and a reason") {

@@ -138,6 +138,35 @@ TEST_CASE("a place that comes free is given to who waits") {
   CHECK(text(x.plan(change)) == "next.0 new->n3\nweb.11 stops on n3\n");
 }
 
+TEST_CASE("a higher priority shows who would make room") {
+  fixture x;
+  x.run(a_job("web").tasks(12));
+  x.run(a_job("next").tasks(1));
+  plan_change change;
+  change.priorities = {{"next", 5}};
+  auto plan = x.plan(change);
+  REQUIRE(plan.moves.size() == 1);
+  CHECK(to_string(plan.moves[0].task) == "next.0");
+  REQUIRE(plan.victims.size() == 1);
+  CHECK(plan.victims[0].task.job == "web");
+}
+
+TEST_CASE("a label shows what would start") {
+  fixture x;
+  x.run(a_job("web").requires_label("zone", {"a"}));
+  plan_change change;
+  change.label_nodes = {{"n2", {{"zone", "a"}}, {}, {}}};
+  CHECK(text(x.plan(change)) == "web.0 new->n2\n");
+}
+
+TEST_CASE("another strategy shows where what comes would go") {
+  fixture x;
+  plan_change change;
+  change.settings.emplace().strategy = "spread";
+  change.submit = {a_job("web").service().tasks(2)};
+  CHECK(text(x.plan(change)) == "web.0 new->n1\nweb.1 new->n2\n");
+}
+
 TEST_CASE("a change that would be refused is refused") {
   fixture x;
   auto refused = [&](const plan_change& change) {

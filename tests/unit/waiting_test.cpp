@@ -82,13 +82,13 @@ TEST_CASE("a blocked class is passed over until it is woken") {
   auto& a = q.add(a_job("a"), {0, 1});
   q.add(a_job("b").cpu(2), {0, 2});
   q.queue.begin_proposal();
-  q.queue.block(a.klass, {{{reason::insufficient_cpu, 1}}});
+  q.queue.block(a.klass, {{{reason::insufficient_cpu, 1}}}, {1'000});
   CHECK(q.next() == std::vector<uint64_t>{2});
   CHECK(q.queue.at(a.klass).refusal.nodes.size() == 1);
   q.queue.wake_if([](const waiting::job_class& x) { return x.blocked; });
   CHECK(q.next() == std::vector<uint64_t>{1, 2});
   // What helped since the proposal began is not in it.
-  q.queue.block(a.klass, {{{reason::insufficient_cpu, 1}}});
+  q.queue.block(a.klass, {{{reason::insufficient_cpu, 1}}}, {1'000});
   CHECK(q.next() == std::vector<uint64_t>{1, 2});
 }
 

@@ -1,5 +1,7 @@
 #include "tools/troupe/plan.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -93,6 +95,44 @@ expected<json_value, failure> scaled(const std::vector<std::string>& words) {
   return object{{"scaleJob", std::move(result)}};
 }
 
+expected<json_value, failure>
+reprioritised(const std::vector<std::string>& words) {
+  boost::json::array result;
+  for (size_t i = 1; i < words.size(); ++i) {
+    auto pair = split_pair(words[i]);
+    auto negative = pair && pair->second.starts_with('-');
+    auto number = pair ? whole_number(pair->second.substr(negative ? 1 : 0))
+                       : std::nullopt;
+    if (!number || *number > 1'000'000)
+      return wrong(
+        fmt::format("\"{}\" should be a job and a priority, as in web=100",
+                    inert(words[i])));
+    auto priority = static_cast<int64_t>(*number);
+    result.push_back(object{{"job", pair->first},
+                            {"priority", negative ? -priority : priority}});
+  }
+  return object{{"priority", std::move(result)}};
+}
+
+expected<json_value, failure> labelled(const std::vector<std::string>& words) {
+  object labels;
+  for (size_t i = 2; i < words.size(); ++i) {
+    auto& word = words[i];
+    if (auto pair = split_pair(word))
+      labels[pair->first] = pair->second;
+    else if (word.size() > 1 && word.ends_with('-'))
+      labels[word.substr(0, word.size() - 1)] = nullptr;
+    else
+      return wrong(fmt::format(
+        "\"{}\" should be NAME=VALUE, or NAME- to remove it", inert(word)));
+  }
+  if (labels.empty())
+    return wrong(
+      "`troupe plan label` needs a node and labels, as in n1 zone=a");
+  return object{
+    {"labelNode", object{{"node", words[1]}, {"labels", std::move(labels)}}}};
+}
+
 expected<json_value, failure> submitted(const std::vector<std::string>& paths) {
   std::vector<job_file> files;
   for (auto& path : paths) {
@@ -102,7 +142,8 @@ expected<json_value, failure> submitted(const std::vector<std::string>& paths) {
       if (error.text.find("No such file") != std::string::npos
           || error.text.find("no such file") != std::string::npos)
         error.text += ".\n  Or plan something else: drain NODE, lose NODE, "
-                      "add, scale JOB=COUNT, stop JOB";
+                      "add, label NODE NAME=VALUE, scale JOB=COUNT, stop JOB, "
+                      "priority JOB=N, strategy NAME, order NAME";
       return make_unexpected(error);
     }
     files.push_back(std::move(*file));
@@ -127,8 +168,11 @@ change_of(const std::vector<std::string>& words, const imagined_nodes& nodes) {
                    "--capacity cpu=8,memory=16GiB");
     return added(nodes);
   }
-  auto known = first == "drain" || first == "lose" || first == "stop"
-               || first == "scale";
+  static constexpr auto changes = std::to_array<std::string_view>(
+    {"drain", "lose", "stop", "scale", "label", "priority", "strategy",
+     "order"});
+  auto known
+    = std::find(changes.begin(), changes.end(), first) != changes.end();
   if (known && words.size() < 2)
     return wrong(fmt::format("`troupe plan {}` needs a name", first));
   if (first == "drain")
@@ -137,7 +181,17 @@ change_of(const std::vector<std::string>& words, const imagined_nodes& nodes) {
     return object{{"loseNode", names_of(words)}};
   if (first == "stop")
     return object{{"stopJob", names_of(words)}};
-  return first == "scale" ? scaled(words) : submitted(words);
+  if (first == "scale")
+    return scaled(words);
+  if (first == "label")
+    return labelled(words);
+  if (first == "priority")
+    return reprioritised(words);
+  if (first == "strategy")
+    return object{{"settings", object{{"strategy", words[1]}}}};
+  if (first == "order")
+    return object{{"settings", object{{"queueOrder", words[1]}}}};
+  return submitted(words);
 }
 
 int code_of_plan(const json_value& plan) {

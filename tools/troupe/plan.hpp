@@ -22,7 +22,8 @@ struct imagined_nodes {
 };
 
 /// The change that words of a command line mean: `drain N..`, `lose N..`,
-/// `add`, `scale J=N..`, `stop J..`; else files with jobs to submit.
+/// `add`, `label N k=v..`, `scale J=N..`, `stop J..`, `priority J=N..`,
+/// `strategy S`, `order O`; else files with jobs to submit.
 /// Errors: what should stand there instead.
 [[nodiscard]] expected<json_value, failure>
 change_of(const std::vector<std::string>& words, const imagined_nodes& nodes);

@@ -13,7 +13,8 @@ int run_plan(int argc, char** argv) {
                     "Says what would happen, and changes nothing: which tasks "
                     "would move, make room, or fit nowhere"};
   line.words("WHAT", 1, words,
-             "FILE, drain NODE, lose NODE, add, scale JOB=COUNT, stop JOB");
+             "FILE, drain NODE, lose NODE, add, label NODE NAME=VALUE, scale "
+             "JOB=COUNT, stop JOB, priority JOB=N, strategy NAME, order NAME");
   line.option("--count", "N", nodes.count, "of nodes that are added [1]");
   line.option("--capacity", "NAME=N,..", nodes.capacity,
               "of each of them, such as cpu=8,memory=16GiB");
@@ -25,6 +26,8 @@ int run_plan(int argc, char** argv) {
   line.example("troupe plan lose n1", "whether the others can take over");
   line.example("troupe plan add --count 2 --like n1",
                "what would start if there were two more");
+  line.example("troupe plan priority nightly=100",
+               "who would have to make room for it");
   line.example("troupe plan drain n1 || echo something changes",
                "exit code: 0 no change, 1 changes, 2 something does not fit");
   if (auto end = line.parse(argc, argv))

@@ -1,0 +1,133 @@
+// What operators set at run time, and what jobs take from it.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "runtime/cluster/cluster.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> orders{"priority", "fifo", "sjf",
+                                                 "fair"};
+
+/// Bounds of priorities, as the job language has them.
+constexpr int32_t priority_max = 1'000'000;
+
+std::string names_in(const std::map<std::string, int32_t>& classes) {
+  std::string result;
+  for (auto& [name, priority] : classes)
+    result += (result.empty() ? "" : ", ") + name;
+  return result;
+}
+
+} // namespace
+
+expected<outcome, refusal> cluster::on(const change_settings& x) {
+  auto to = settings_;
+  auto take = [](auto& field, auto& change) {
+    if (change)
+      field = *change;
+  };
+  take(to.strategy, x.strategy);
+  take(to.queue_order, x.queue_order);
+  take(to.fair_by, x.fair_by);
+  take(to.fair_weights, x.fair_weights);
+  take(to.overcommit, x.overcommit);
+  take(to.priority_classes, x.priority_classes);
+  take(to.concurrency, x.concurrency);
+  take(to.shadow, x.shadow);
+  // A shadow that is the default policy by now has nothing to tell.
+  if (to.shadow == to.strategy)
+    to.shadow.clear();
+  if (auto problems = check_settings(to); !problems.empty()) {
+    auto detail = problems.front().detail;
+    return make_unexpected(
+      refusal{refusal_kind::bad_input, std::move(detail), std::move(problems)});
+  }
+  if (to != settings_)
+    say(settings_changed{to});
+  return outcome{};
+}
+
+std::vector<problem> cluster::check_settings(const settings& x) const {
+  std::vector<problem> result;
+  auto wrong = [&](std::string pointer, std::string detail) {
+    result.push_back({std::move(pointer), std::move(detail)});
+  };
+  std::string names;
+  for (auto& name : policies_)
+    names += (names.empty() ? "" : ", ") + name;
+  if (policies_.find(x.strategy) == policies_.end())
+    wrong("/strategy",
+          "there is no strategy \"" + x.strategy + "\": write one of " + names);
+  if (!x.shadow.empty() && policies_.find(x.shadow) == policies_.end())
+    wrong("/shadow", "there is no policy \"" + x.shadow + "\": write one of "
+                       + names + ", or \"\" for none");
+  if (std::find(orders.begin(), orders.end(), x.queue_order) == orders.end())
+    wrong("/queueOrder",
+          "there is no queue order \"" + x.queue_order
+            + "\": write \"priority\", \"fifo\", \"sjf\" or \"fair\"");
+  for (auto& [name, weight] : x.fair_weights)
+    if (!(weight > 0) || !std::isfinite(weight))
+      wrong("/fairWeights/" + name, "must be a number above 0");
+  if (!(x.overcommit >= 1) || !std::isfinite(x.overcommit))
+    wrong("/overcommit", "must be a number of at least 1");
+  for (auto& [name, priority] : x.priority_classes)
+    if (priority < -priority_max || priority > priority_max)
+      wrong("/priorityClasses/" + name,
+            "must be a whole number from -1000000 to 1000000");
+  for (auto& [name, limit] : x.concurrency)
+    if (auto at = name.find('='); at == 0 || at == std::string::npos)
+      wrong("/concurrency/" + name,
+            "must be named after a label of jobs, such as \"user=ann\"");
+  return result;
+}
+
+std::vector<problem>
+cluster::check_classes(const std::vector<job_spec_ptr>& specs) const {
+  std::vector<problem> result;
+  auto& classes = settings_.priority_classes;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    auto& name = specs[i]->priority_class;
+    if (name.empty() || classes.contains(name))
+      continue;
+    auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
+    result.push_back({at + "/priorityClass",
+                      "there is no priority class \"" + name + "\": "
+                        + (classes.empty() ? std::string{"none is declared"}
+                                           : "there are " + names_in(classes))
+                        + "; `troupe settings --priority-class " + name
+                        + "=100` declares it"});
+  }
+  return result;
+}
+
+void cluster::note_shadow(const std::string& shadow,
+                          const placement::proposal& here,
+                          const placement::proposal& there, timestamp now) {
+  // It may have been changed since it was asked.
+  if (shadow != settings_.shadow)
+    return;
+  if (shadow_.policy != shadow) {
+    shadow_ = {};
+    shadow_.policy = shadow;
+    shadow_.since = now;
+  }
+  shadow_.add(here, there);
+}
+
+job_spec_ptr cluster::with_priority(const job_spec_ptr& spec) const {
+  // What the job says itself wins.
+  auto at = settings_.priority_classes.find(spec->priority_class);
+  if (spec->priority != 0 || at == settings_.priority_classes.end()
+      || at->second == 0)
+    return spec;
+  auto result = std::make_shared<job_spec>(*spec);
+  result->priority = at->second;
+  return result;
+}
+
+} // namespace troupe::runtime
