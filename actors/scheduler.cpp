@@ -110,8 +110,8 @@ void scheduler_state::propose() {
     return;
   auto asks = std::make_shared<const std::vector<runtime::placement::ask>>(
     std::move(batch->asks));
-  auto snapshot
-    = std::make_shared<const runtime::placement::table>(core->table());
+  auto snapshot = std::make_shared<const runtime::placement::table>(
+    core->nodes_for(*batch));
   propose_places question{std::move(snapshot), std::move(asks)};
   auto is_compared = batch->gang.empty() && ask_shadow(batch->policy, question);
   self

@@ -105,8 +105,9 @@ private:
     auto batch = core_.next_batch(batch_tasks_max);
     if (!batch)
       return false;
-    core_.commit(
-      policies_.at(batch->policy)->propose(core_.table(), batch->asks), now_);
+    core_.commit(policies_.at(batch->policy)
+                   ->propose(core_.nodes_for(*batch), batch->asks),
+                 now_);
     listen();
     return true;
   }

@@ -312,7 +312,9 @@ void cluster::fold(const task_starting& x) {
   if (task.state != task_state::lost)
     set_state(job, task, task_state::starting);
   task.accepted = true;
-  set_message(job, x.task.index, x.message);
+  // Why it stops is of more interest.
+  if (!task.stopping)
+    set_message(job, x.task.index, x.message);
 }
 
 void cluster::fold(const task_started& x) {
@@ -322,13 +324,13 @@ void cluster::fold(const task_started& x) {
     set_state(job, task, task_state::running);
   task.accepted = true;
   task.started_at = now_;
-  tenants_.set_since(node_called(node_of(task))->row, task.allocation.value,
-                     now_);
+  set_since(job, x.task.index);
   if (job.spec_of(task.job_version)->health)
     task.health = task_health::unknown;
   else
     task.ready_at = now_;
-  job.messages.erase(x.task.index);
+  if (!task.stopping)
+    job.messages.erase(x.task.index);
 }
 
 void cluster::fold(const task_health_changed& x) {
@@ -415,8 +417,7 @@ void cluster::restart_in_place(job_record& job, uint32_t index,
   task.ended_at = {};
   task.ready_at = {};
   task.accepted = true;
-  tenants_.set_since(node_called(node_of(task))->row, task.allocation.value,
-                     now_);
+  set_since(job, index);
   if (task.state != task_state::lost)
     set_state(job, task, task_state::starting);
 }

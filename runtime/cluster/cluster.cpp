@@ -197,15 +197,20 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
     auto* node = find_node(names_[name]);
     return node == nullptr ? std::nullopt : std::optional{node->row};
   };
+  renew_reservation();
   auto result = next_gang();
   if (!result)
     result = settings_.queue_order == "fair"
                ? next_fair(tasks_max, row_of)
                : waiting_.next(
                  tasks_max, policies_, row_of, first_gang(),
-                 [this](const waiting::job_class& x) { return left_for(x); });
+                 [this](const waiting::job_class& x) { return left_for(x); },
+                 [this](queue_key key, const waiting::job_class& x) {
+                   return is_behind(key, x.estimate);
+                 });
   if (result) {
     batch_open_ = true;
+    asked_behind_ = result->behind;
     asked_ = result->about;
     waiting_.begin_proposal();
   }
@@ -214,6 +219,7 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
 
 void cluster::abandon() {
   batch_open_ = false;
+  asked_behind_ = false;
   asked_.clear();
   if (auto at = gangs_.find(std::exchange(asked_gang_, {})); at != gangs_.end())
     list_gang(at->second, members_of(at->second));
@@ -242,6 +248,7 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     return settle();
   }
   auto asked = std::exchange(asked_, {});
+  auto behind = std::exchange(asked_behind_, false);
   // What is proposed and not carried out was counted as taken when the asks
   // behind it were refused: it may help them.
   auto drop = [this](placement::node_index row) {
@@ -250,8 +257,13 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
   };
   std::vector<refused_ask> refused;
   std::vector<version_number> stuck;
+  auto stands_back = false;
   for (size_t at = 0; at < x.runs.size(); ++at) {
     auto& run = x.runs[at];
+    // The first that fits nowhere may get a reservation, of which those after it
+    // have not been told yet: they are asked about again.
+    if (stands_back)
+      break;
     auto found = jobs_by_birth_.find(run.id);
     // A policy answers each ask, in their order.
     if (found == jobs_by_birth_.end() || at >= asked.size()
@@ -273,7 +285,7 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
         drop(row);
         continue;
       }
-      auto held = table_.occupy(row, *job.classes.at(job.job_version));
+      auto held = occupy(row, *job.classes.at(job.job_version), behind);
       if (!held) {
         drop(row);
         continue;
@@ -284,12 +296,15 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     // A job that was updated meanwhile is of another class now: what is said
     // here is not about that one.
     if (job.ready() > 0 && !run.why_not_more.nodes.empty()
-        && ask.of == waiting_.at(job.klass).of)
+        && ask.of == waiting_.at(job.klass).of) {
       refused.push_back({run.id, ask.index, run.why_not_more});
+      stands_back
+        = backfills() && job.queued && !(ahead_ && ahead_->key < *job.queued);
+    }
     if (job.extra > 0)
       stuck.push_back(job.born);
   }
-  make_room(refused);
+  make_room(refused, behind);
   // Where nobody can stand in, members are replaced without.
   for (auto born : stuck)
     if (auto at = jobs_by_birth_.find(born);
@@ -464,9 +479,9 @@ void cluster::enter_class(job_record& job) {
   auto klass = class_of(*job.spec);
   auto policy
     = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
-  job.klass
-    = waiting_.acquire(std::move(klass), std::move(policy), job.spec->priority,
-                       group_of(job), quotas_of(*job.spec));
+  job.klass = waiting_.acquire(std::move(klass), std::move(policy),
+                               job.spec->priority, group_of(job),
+                               quotas_of(*job.spec), estimate_of(*job.spec));
   job.classes.try_emplace(job.job_version, waiting_.at(job.klass).of);
 }
 

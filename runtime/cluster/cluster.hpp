@@ -25,6 +25,7 @@
 #include "runtime/cluster/records.hpp"
 #include "runtime/cluster/waiting.hpp"
 #include "runtime/placement/preempt.hpp"
+#include "runtime/placement/reservation.hpp"
 #include "runtime/placement/shadow.hpp"
 
 namespace troupe::runtime {
@@ -74,6 +75,19 @@ struct node_work {
   work_item item;
 };
 
+/// What is known of how long a task of `x` runs; 0 if nothing is.
+[[nodiscard]] milliseconds estimate_of(const job_spec& x);
+
+/// Places that are kept for what is at the head of the queue.
+struct reserved_head {
+  queue_key key;
+  std::string job;
+  /// When they were found.
+  version_number made = 0;
+  timestamp made_at;
+  placement::reservation places;
+};
+
 class cluster {
 public:
   explicit cluster(cluster_options options = {});
@@ -103,6 +117,11 @@ public:
   /// The first waiting tasks, for one policy to propose places for. One batch is
   /// open at a time: it ends with `commit` or `abandon`.
   [[nodiscard]] std::optional<waiting::batch> next_batch(uint32_t tasks_max);
+
+  /// The nodes on which places are to be proposed for a batch: for some tasks
+  /// less is free than there is.
+  [[nodiscard]] const placement::table&
+  nodes_for(const waiting::batch& x) const;
 
   /// Places what `x` proposes and still fits; what does not waits on.
   void commit(const placement::proposal& x, timestamp now);
@@ -170,6 +189,10 @@ public:
   [[nodiscard]] double overcommit_of(const node_record& node) const;
   /// The limits on how many tasks may run at once, by label.
   [[nodiscard]] const auto& quotas() const { return quotas_; }
+  /// For whom places are kept until others have ended, if for anybody.
+  [[nodiscard]] const std::optional<reserved_head>& ahead() const {
+    return ahead_;
+  }
   /// What waits for its next try by time alone waits longer.
   [[nodiscard]] bool is_slowed_down() const { return waiting_.slowed_down(); }
 
@@ -322,9 +345,9 @@ private:
   };
   /// Makes room for what found none, in its order. Blocks the classes of the
   /// others.
-  void make_room(const std::vector<refused_ask>& refused);
-  bool
-  make_room_for(job_record& job, uint32_t index, const placement::refusal& why);
+  void make_room(const std::vector<refused_ask>& refused, bool behind);
+  bool make_room_for(job_record& job, uint32_t index,
+                     const placement::refusal& why, bool behind);
   /// Places tasks whose kept places are free by now.
   void place_held_tasks();
   void release_late_holds();
@@ -365,8 +388,10 @@ private:
   void make_room(gang_plan& plan, const gang_record& gang, uint32_t missing);
   void plan_room(gang_plan& plan, const job_record& job, uint32_t index,
                  const placement::room& x, int32_t priority);
-  void block_gang(gang_record& gang, const gang_members& members, uint32_t fit);
+  void block_gang(gang_record& gang, const gang_members& members, uint32_t fit,
+                  bool behind);
   void block_gang(gang_record& gang, reason why, std::string message);
+  [[nodiscard]] milliseconds shortest_pause() const;
   void wake_gangs();
   void pass_gang_times();
   [[nodiscard]] std::string late_text(const gang_record& gang) const;
@@ -477,6 +502,27 @@ private:
              const placement::occupation& held) const;
   [[nodiscard]] static std::vector<port_binding>
   bindings_of(const job_spec& spec, const placement::occupation& held);
+
+  // backfill.cpp
+  struct blocked_head {
+    queue_key key;
+    const job_record* job = nullptr;
+    uint32_t count = 1;
+  };
+  void expect_end(const job_record& job, uint32_t index, bool expected);
+  /// Notes that a task has begun now.
+  void set_since(const job_record& job, uint32_t index);
+  [[nodiscard]] bool backfills() const;
+  [[nodiscard]] std::vector<blocked_head> blocked_heads() const;
+  void renew_reservation();
+  [[nodiscard]] bool
+  is_same_reservation(const std::optional<reserved_head>& before) const;
+  void wake_those_behind();
+  [[nodiscard]] expected<placement::occupation, reason>
+  occupy(placement::node_index row, const placement::task_class& of,
+         bool behind);
+  /// Whether what stands at `key` must leave what is reserved alone.
+  [[nodiscard]] bool is_behind(queue_key key, milliseconds estimate) const;
 
   // quota.cpp
   /// Names of the limits that hold for jobs of `spec`.
@@ -615,8 +661,12 @@ private:
   bool folding_ = false;
   bool rehearsing_ = false;
   bool batch_open_ = false;
-  /// What the open batch asks for.
+  /// What the open batch asks for, and whether behind a reservation.
   std::vector<waiting::asked> asked_;
+  bool asked_behind_ = false;
+  /// When tasks that run are expected to end, where somebody said it.
+  std::set<placement::ending> endings_;
+  std::optional<reserved_head> ahead_;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

@@ -18,8 +18,10 @@ namespace {
 /// a try costs more.
 constexpr retry_rule gang_rule{milliseconds{2'000}, 5};
 
-/// What could help is looked at at once, but not more often than this.
-constexpr milliseconds shortest_pause{1'000};
+/// What could help is looked at at once, but on many nodes not more often than
+/// this.
+constexpr milliseconds long_pause{1'000};
+constexpr uint32_t many_nodes = 1'000;
 
 std::string number(uint64_t x) {
   return std::to_string(x);
@@ -42,6 +44,10 @@ std::vector<uint32_t> open_tasks(const job_record& job, uint32_t most) {
 }
 
 } // namespace
+
+milliseconds cluster::shortest_pause() const {
+  return table_.nodes() < many_nodes ? milliseconds{0} : long_pause;
+}
 
 /// What a start would do.
 struct cluster::gang_plan {
@@ -81,6 +87,10 @@ std::optional<waiting::batch> cluster::next_gang() {
     }
     gang.helped = false;
     if (policies_.contains(result.policy)) {
+      milliseconds estimate{0};
+      for (auto& [born, job] : gang.jobs)
+        estimate = std::max(estimate, estimate_of(*job->spec));
+      result.behind = is_behind(key, estimate);
       asked_gang_ = name;
       list_gang(gang, members);
       return result;
@@ -97,6 +107,7 @@ std::optional<waiting::batch> cluster::next_gang() {
 void cluster::commit_gang(const placement::proposal& x) {
   auto name = std::exchange(asked_gang_, {});
   auto asked = std::exchange(asked_, {});
+  auto behind = std::exchange(asked_behind_, false) && ahead_;
   auto at = gangs_.find(name);
   if (at == gangs_.end())
     return;
@@ -109,13 +120,13 @@ void cluster::commit_gang(const placement::proposal& x) {
   if (auto over = full_quota_of(gang, members.places_min()); !over.empty())
     return block_gang(gang, reason::quota, std::move(over));
   gang_plan plan;
-  plan.nodes = table_;
+  plan.nodes = behind ? ahead_->places.rest : table_;
   take_places(plan, gang, x, asked);
   auto fit = static_cast<uint32_t>(plan.places.size());
   if (fit < members.places_min())
     make_room(plan, gang, members.places_min() - fit);
   if (plan.places.size() < members.places_min())
-    return block_gang(gang, members, fit);
+    return block_gang(gang, members, fit, behind);
   gang_reserved fact;
   fact.gang = gang.name;
   fact.places = std::move(plan.places);
@@ -217,7 +228,7 @@ void cluster::plan_room(gang_plan& plan, const job_record& job, uint32_t index,
 
 /// Why the members that are needed do not fit.
 void cluster::block_gang(gang_record& gang, const gang_members& members,
-                         uint32_t fit) {
+                         uint32_t fit, bool behind) {
   auto needed = members.places_min();
   uint32_t most = 0;
   for (auto& [born, job] : gang.jobs)
@@ -234,15 +245,20 @@ void cluster::block_gang(gang_record& gang, const gang_members& members,
   block_gang(gang, reason::gang_does_not_fit,
              "it needs places for " + members_text(needed)
                + " at once, and there are places for " + number(fit)
-               + ", also if tasks of lower priority made room");
+               + ", also if tasks of lower priority made room"
+               + (behind ? "; others are kept for " + ahead_->job
+                             + ", which is ahead of it"
+                         : std::string{}));
+  gang.behind = behind;
 }
 
 void cluster::block_gang(gang_record& gang, reason why, std::string message) {
   gang.blocked = true;
+  gang.behind = false;
   gang.why = why;
   gang.message = std::move(message);
   if (std::exchange(gang.helped, false)) {
-    gang.retry_at = gang.tried_at + shortest_pause;
+    gang.retry_at = gang.tried_at + shortest_pause();
   } else if (auto pause
              = pause_before(gang_rule, gang.tries, gang.jobs.begin()->first)) {
     ++gang.tries;
@@ -275,8 +291,8 @@ void cluster::wake_gangs() {
     gang.helped = true;
     if (!gang.blocked)
       continue;
-    if (gang.tried_at + shortest_pause > now_)
-      gang.retry_at = gang.tried_at + shortest_pause;
+    if (gang.tried_at + shortest_pause() > now_)
+      gang.retry_at = gang.tried_at + shortest_pause();
     else
       gang.blocked = false;
     list_gang(gang, members_of(gang));

@@ -22,7 +22,7 @@ message_to_victim(const task_ref& by, int32_t priority, int32_t own) {
 
 } // namespace
 
-void cluster::make_room(const std::vector<refused_ask>& refused) {
+void cluster::make_room(const std::vector<refused_ask>& refused, bool behind) {
   auto searches = options_.searches_max;
   for (auto& [born, only, why] : refused) {
     auto found = jobs_by_birth_.find(born);
@@ -38,7 +38,7 @@ void cluster::make_room(const std::vector<refused_ask>& refused) {
     }
     // What came free since the proposal is looked at before anybody has to go.
     if (waiting_.at(klass).helped || !tenants_.any_below(job.spec->priority)) {
-      waiting_.block(klass, why, now_);
+      waiting_.block(klass, why, now_, behind);
       continue;
     }
     auto found_none = false;
@@ -48,17 +48,18 @@ void cluster::make_room(const std::vector<refused_ask>& refused) {
       if (searches == 0)
         return;
       --searches;
-      found_none = !make_room_for(job, *index, why);
+      found_none = !make_room_for(job, *index, why, behind);
     }
     if (found_none)
-      waiting_.block(klass, why, now_);
+      waiting_.block(klass, why, now_, behind);
   }
 }
 
 bool cluster::make_room_for(job_record& job, uint32_t index,
-                            const placement::refusal& why) {
+                            const placement::refusal& why, bool behind) {
+  auto& nodes = behind && ahead_ ? ahead_->places.rest : table_;
   auto found = placement::find_room(
-    {table_, tenants_,
+    {nodes, tenants_,
      [this](placement::node_index n, uint64_t id) { return holding_of(n, id); },
      now_},
     *job.classes.at(job.job_version), job.spec->priority);
@@ -70,7 +71,7 @@ bool cluster::make_room_for(job_record& job, uint32_t index,
   fact.node = node.profile.name;
   fact.gpus = found->place.gpus;
   fact.ports = bindings_of(*job.spec, found->place);
-  fact.why = why.nodes.empty() ? reason::none : why.nodes.front().first;
+  fact.why = placement::main_reason(why);
   milliseconds grace{0};
   auto await = [&](uint64_t id) {
     auto& [other, number] = node.allocations.at({id});
@@ -89,6 +90,9 @@ bool cluster::make_room_for(job_record& job, uint32_t index,
   for (auto id : found->leaving)
     await(id);
   fact.until = now_ + grace + options_.hold_patience;
+  if (behind && ahead_)
+    ahead_->places.rest.occupy_again(
+      found->node, *job.classes.at(job.job_version), found->place);
   for (auto& x : victims)
     say(std::move(x));
   say(std::move(fact));

@@ -108,8 +108,12 @@ void cluster::move_in(const job_record& job, uint32_t index,
   x.points = klass.preferences.empty()
                ? 0
                : placement::preference_points(node.labels, klass.preferences);
+  // A gang that has more members than it needs may lose one.
+  if (auto* gang = job.gang; gang != nullptr && gang->needs > 1)
+    x.along = gang->needs - 1;
   x.leaving = task.stopping && (!task.restart || task.why == reason::preempted);
   tenants_.add(node.row, x);
+  expect_end(job, index, true);
   note_quota(job, 1);
   if (settings_.queue_order == "fair")
     shares_[group_of(job)] += klass.request;
@@ -118,6 +122,7 @@ void cluster::move_in(const job_record& job, uint32_t index,
 void cluster::move_out(const job_record& job, uint32_t index,
                        const node_record& node) {
   auto& task = job.tasks[index];
+  expect_end(job, index, false);
   tenants_.remove(node.row, task.allocation.value);
   note_quota(job, -1);
   if (settings_.queue_order == "fair")

@@ -290,6 +290,8 @@ struct gang_record {
   bool has_gathered = false;
   /// Why it did not start when it was tried last, and what follows from it.
   bool blocked = false;
+  /// Whether it would delay what is ahead of it.
+  bool behind = false;
   reason why = reason::none;
   std::string message;
   uint32_t tries = 0;

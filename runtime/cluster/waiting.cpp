@@ -9,9 +9,10 @@ namespace troupe::runtime {
 
 class_id
 waiting::acquire(placement::task_class x, std::string policy, int32_t priority,
-                 std::string group, std::vector<std::string> quotas) {
-  class_key key{std::move(x), std::move(policy), priority, std::move(group),
-                std::move(quotas)};
+                 std::string group, std::vector<std::string> quotas,
+                 milliseconds estimate) {
+  class_key key{std::move(x),     std::move(policy), priority,
+                std::move(group), std::move(quotas), estimate.count()};
   auto [at, is_new] = index_.try_emplace(key, 0);
   if (is_new) {
     auto made = std::make_unique<job_class>();
@@ -21,10 +22,12 @@ waiting::acquire(placement::task_class x, std::string policy, int32_t priority,
     made->priority = priority;
     made->group = std::get<3>(at->first);
     made->quotas = std::get<4>(at->first);
+    made->estimate = estimate;
     if (free_.empty()) {
       at->second = static_cast<class_id>(classes_.size());
       classes_.push_back(std::move(made));
       head_of_.emplace_back();
+      blocked_of_.emplace_back();
     } else {
       at->second = free_.back();
       free_.pop_back();
@@ -42,7 +45,8 @@ void waiting::release(class_id id) {
     return;
   TROUPE_ASSERT(x.jobs.empty());
   refresh_try(id, {});
-  index_.erase(class_key{*x.of, x.policy, x.priority, x.group, x.quotas});
+  index_.erase(class_key{*x.of, x.policy, x.priority, x.group, x.quotas,
+                         x.estimate.count()});
   classes_[id].reset();
   free_.push_back(id);
 }
@@ -69,17 +73,20 @@ void waiting::erase(const job_record& job, queue_key key) {
 
 void waiting::refresh_head(class_id id) {
   auto& x = *classes_[id];
-  std::optional<queue_key> wanted;
-  if (!x.blocked && !x.jobs.empty())
-    wanted = x.jobs.begin()->first;
-  auto& present = head_of_[id];
-  if (present == wanted)
-    return;
-  if (present)
-    heads_.erase({*present, id});
-  if (wanted)
-    heads_.insert({*wanted, id});
-  present = wanted;
+  auto list = [&](auto& heads, auto& present, bool listed) {
+    std::optional<queue_key> wanted;
+    if (listed && !x.jobs.empty())
+      wanted = x.jobs.begin()->first;
+    if (present == wanted)
+      return;
+    if (present)
+      heads.erase({*present, id});
+    if (wanted)
+      heads.insert({*wanted, id});
+    present = wanted;
+  };
+  list(heads_, head_of_[id], !x.blocked);
+  list(blocked_, blocked_of_[id], x.blocked);
 }
 
 void waiting::refresh_try(class_id id, timestamp due) {
@@ -90,9 +97,11 @@ void waiting::refresh_try(class_id id, timestamp due) {
     tries_.insert({due, id});
 }
 
-void waiting::block(class_id id, placement::refusal why, timestamp now) {
+void waiting::block(class_id id, placement::refusal why, timestamp now,
+                    bool behind) {
   auto& x = *classes_[id];
   x.refusal = std::move(why);
+  x.behind = behind;
   // What helped while the proposal was being made is not in it.
   x.blocked = !x.helped;
   auto pause = x.blocked ? pause_before({}, x.tries, id) : std::nullopt;
@@ -176,7 +185,7 @@ std::optional<waiting::batch>
 waiting::next(uint32_t tasks_max,
               const std::set<std::string, std::less<>>& known,
               const row_finder& row_of, std::optional<queue_key> before,
-              const allowance& left_for) {
+              const allowance& left_for, const backfill_rule& is_behind) {
   using cursor = std::map<queue_key, job_record*>::const_iterator;
   struct entry {
     cursor at;
@@ -215,10 +224,13 @@ waiting::next(uint32_t tasks_max,
       full.push_back(id);
     if (mine->second == 0)
       continue;
-    if (result.policy.empty())
+    auto behind = is_behind(at->first, x);
+    if (result.policy.empty()) {
       result.policy = x.policy;
-    else if (result.policy != x.policy)
+      result.behind = behind;
+    } else if (result.policy != x.policy || result.behind != behind) {
       break;
+    }
     auto most = std::min(tasks_max - tasks, mine->second);
     auto asked = ask_for(*at->second, x.of, most, row_of, result);
     tasks += asked;
@@ -238,6 +250,7 @@ void waiting::pass_over(const std::vector<class_id>& classes, reason why) {
     auto& x = *classes_[id];
     x.refusal = {{{why, 0}}};
     x.blocked = true;
+    x.behind = false;
     refresh_try(id, {});
     refresh_head(id);
   }
@@ -334,6 +347,17 @@ waiting::next_fair(uint32_t tasks_max,
   pass_over(full, reason::quota);
   if (result.asks.empty())
     return std::nullopt;
+  return result;
+}
+
+std::vector<std::pair<queue_key, const job_record*>>
+waiting::blocked(size_t limit) const {
+  std::vector<std::pair<queue_key, const job_record*>> result;
+  for (auto& [key, id] : blocked_) {
+    if (result.size() == limit)
+      break;
+    result.emplace_back(key, classes_[id]->jobs.begin()->second);
+  }
   return result;
 }
 

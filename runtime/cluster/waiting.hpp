@@ -34,10 +34,14 @@ public:
     std::string group;
     /// Names of the limits on how many of them may run at once.
     std::vector<std::string> quotas;
+    /// How long they run; 0 if nobody knows.
+    milliseconds estimate{0};
     std::map<queue_key, job_record*> jobs;
     /// Jobs of the class, waiting or not.
     uint32_t users = 0;
     bool blocked = false;
+    /// Whether it was refused so that what is ahead of it is not delayed.
+    bool behind = false;
     placement::refusal refusal;
     /// Whether a fact that could help arrived while a proposal was being made.
     bool helped = false;
@@ -51,14 +55,16 @@ public:
   /// what is found out for one of a class holds for all of it.
   class_id
   acquire(placement::task_class x, std::string policy, int32_t priority = 0,
-          std::string group = {}, std::vector<std::string> quotas = {});
+          std::string group = {}, std::vector<std::string> quotas = {},
+          milliseconds estimate = {});
   void release(class_id id);
 
   void insert(job_record& job, queue_key key);
   void erase(const job_record& job, queue_key key);
 
   /// Ends with a try at a later time, unless there were enough of them already.
-  void block(class_id id, placement::refusal why, timestamp now);
+  void block(class_id id, placement::refusal why, timestamp now,
+             bool behind = false);
   void wake(class_id id);
   void note_placed(class_id id);
   /// Notes that something happened that could help somebody.
@@ -87,6 +93,8 @@ public:
     std::vector<asked> about;
     /// The gang whose members are asked for, all or none; empty for others.
     std::string gang = {};
+    /// Whether they must leave alone what is reserved for others.
+    bool behind = false;
   };
   /// Finds the row of a node by its name's number, if the node is there.
   using row_finder
@@ -97,10 +105,15 @@ public:
   /// How many more tasks of a class may have a place.
   using allowance = std::function<uint32_t(const job_class&)>;
   static uint32_t no_limit(const job_class&) { return UINT32_MAX; }
+  /// Whether tasks of a class, at this place in the queue, must leave alone what
+  /// is reserved. A batch is of one kind.
+  using backfill_rule = std::function<bool(queue_key, const job_class&)>;
+  static bool nobody_behind(queue_key, const job_class&) { return false; }
   [[nodiscard]] std::optional<batch>
   next(uint32_t tasks_max, const std::set<std::string, std::less<>>& known,
        const row_finder& row_of = nowhere, std::optional<queue_key> before = {},
-       const allowance& left_for = no_limit);
+       const allowance& left_for = no_limit,
+       const backfill_rule& is_behind = nobody_behind);
 
   /// The same, task by task: the next is always of the group that has used the
   /// least of what it may. `share_of` gives what a group has used already, and
@@ -123,6 +136,9 @@ public:
   void begin_proposal();
 
   [[nodiscard]] const job_class& at(class_id id) const { return *classes_[id]; }
+  /// The first jobs of blocked classes, in queue order, one of each class.
+  [[nodiscard]] std::vector<std::pair<queue_key, const job_record*>>
+  blocked(size_t limit) const;
   /// Jobs that wait and come before `key`, up to `limit`.
   [[nodiscard]] uint32_t ahead_of(queue_key key, uint32_t limit) const;
   /// Calls `f` for waiting jobs; false ends it.
@@ -138,12 +154,15 @@ private:
   std::vector<std::unique_ptr<job_class>> classes_;
   std::vector<class_id> free_;
   using class_key = std::tuple<placement::task_class, std::string, int32_t,
-                               std::string, std::vector<std::string>>;
+                               std::string, std::vector<std::string>, int64_t>;
   std::map<class_key, class_id> index_;
   /// Ready classes by the key of their first job.
   std::set<std::pair<queue_key, class_id>> heads_;
   /// [class] The key under which a class stands in `heads_`, if it does.
   std::vector<std::optional<queue_key>> head_of_;
+  /// The same of blocked classes.
+  std::set<std::pair<queue_key, class_id>> blocked_;
+  std::vector<std::optional<queue_key>> blocked_of_;
   /// When blocked classes are tried again.
   std::set<std::pair<timestamp, class_id>> tries_;
   circuit_breaker breaker_;

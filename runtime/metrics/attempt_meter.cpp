@@ -1,6 +1,6 @@
 #include "runtime/metrics/attempt_meter.hpp"
 
-#include "runtime/views/sentences.hpp"
+#include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
 
@@ -23,7 +23,8 @@ void attempt_meter::take(const placement::proposal& x) {
     if (again)
       to_->note_retries(run.nodes.empty() ? "refused" : "placed", 1);
     if (!run.why_not_more.nodes.empty()) {
-      to_->note_attempts("refused", views::main_reason(run.why_not_more), 1);
+      to_->note_attempts("refused", placement::main_reason(run.why_not_more),
+                         1);
       refused_.insert(run.id);
     } else if (again) {
       refused_.erase(run.id);

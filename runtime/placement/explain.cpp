@@ -106,6 +106,32 @@ bool large_enough(const node_row& row, const task_class& c,
 
 } // namespace
 
+reason main_reason(const refusal& x) {
+  auto closeness = [](reason why) {
+    switch (why) {
+    case reason::insufficient_cpu:
+    case reason::insufficient_memory:
+    case reason::insufficient_gpu:
+    case reason::insufficient_resource:
+      return 3;
+    case reason::colocation:
+    case reason::exclusive:
+    case reason::port_in_use:
+      return 2;
+    case reason::no_matching_labels:
+      return 1;
+    default:
+      return 0;
+    }
+  };
+  // Of those that come equally close, the first is what most say.
+  auto found
+    = std::max_element(x.nodes.begin(), x.nodes.end(), [&](auto& a, auto& b) {
+        return closeness(a.first) < closeness(b.first);
+      });
+  return found == x.nodes.end() ? reason::none : found->first;
+}
+
 refusal refusal_of(const table& t, const reason_counts& counts) {
   refusal result;
   if (t.nodes() == 0)

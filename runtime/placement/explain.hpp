@@ -49,6 +49,11 @@ inline constexpr size_t reasons
 /// [reason], nodes.
 using reason_counts = std::array<uint32_t, reasons>;
 
+/// The reason that stands for `x`: of the nodes that come closest to taking the
+/// task, what most say. A node without the labels says little to somebody whose
+/// node is only full.
+[[nodiscard]] reason main_reason(const refusal& x);
+
 /// In the order that `refusal` promises. Nodes where the task fits are left out.
 [[nodiscard]] refusal refusal_of(const table& t, const reason_counts& counts);
 [[nodiscard]] refusal refusal_of(const table& t, const known_class& c);

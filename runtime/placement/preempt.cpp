@@ -113,9 +113,10 @@ private:
     for (auto* x : victims) {
       result.highest_priority
         = std::max<int64_t>(result.highest_priority, x->priority);
-      ++result.victims;
-      result.priorities += x->priority;
-      result.lost += loss_of(*x);
+      auto tasks = int64_t{1} + x->along;
+      result.victims += static_cast<uint64_t>(tasks);
+      result.priorities += x->priority * tasks;
+      result.lost += loss_of(*x) * tasks;
     }
     return result;
   }
@@ -144,13 +145,16 @@ private:
       best_.leaving.push_back(x->id);
   }
 
-  /// In the order in which they are spared: the highest first, then the small
-  /// ones, so that few have to go, then who has most to lose.
+  /// In the order in which they are spared: the highest first, then members of
+  /// gangs, then the small ones, so that few have to go, then who has most to
+  /// lose.
   void sort_by_worth() {
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [this](const tenant* x, const tenant* y) {
                        if (x->priority != y->priority)
                          return x->priority > y->priority;
+                       if (x->along != y->along)
+                         return x->along > y->along;
                        if (x->cpu != y->cpu)
                          return x->cpu < y->cpu;
                        if (x->memory != y->memory)

@@ -26,11 +26,12 @@ struct held_place {
 using find_held = std::function<held_place(node_index, uint64_t id)>;
 
 /// What room costs. Less is better, member by member: victims of low priority,
-/// then few, then of low priority together, then those with the least to lose.
+/// then few, the rest of their gangs among them, then of low priority together,
+/// then those with the least to lose.
 struct room_cost {
   static constexpr auto nobody = std::numeric_limits<int64_t>::min();
   int64_t highest_priority = nobody;
-  uint32_t victims = 0;
+  uint64_t victims = 0;
   int64_t priorities = 0;
   /// Milliseconds of work, and a second for each point of a preference that
   /// holds where the victim is: what is near its data stays there.

@@ -24,6 +24,8 @@ struct tenant {
   int32_t priority = 0;
   /// Of its preferences that hold on its node.
   int32_t points = 0;
+  /// How many others must stop with it: the rest of its gang.
+  uint32_t along = 0;
   /// Whether it is stopping anyway: its room needs only to be waited for.
   bool leaving = false;
   /// Whether it has left: its entry goes with those of others, since a node may

@@ -53,6 +53,17 @@ condition kept_place(const cluster& c, const hold_record& x) {
   return {task_state::pending, x.why, std::move(message)};
 }
 
+/// Whom it would delay.
+std::string text_of_delay(const reserved_head& x, timestamp now) {
+  auto result = "where it would fit, places are kept for " + x.job
+                + ", which is ahead of it and is expected to start "
+                + (x.places.at > now ? "in " + about(x.places.at - now)
+                                     : std::string{"now"});
+  return result
+         + "; with an expectedRuntime or timeout that ends before, it could "
+           "run until then";
+}
+
 /// Which limit on tasks with a label is reached.
 std::string text_of_quota(const cluster& c, const waiting::job_class& x) {
   for (auto& name : x.quotas)
@@ -175,14 +186,20 @@ condition wait_of(const cluster& c, const job_record& job) {
     result.message = "it is next to be looked at";
     return result;
   }
-  result.why = main_reason(klass.refusal);
-  if (result.why == reason::quota)
+  result.why = placement::main_reason(klass.refusal);
+  auto& ahead = c.ahead();
+  if (klass.behind && ahead)
+    result.message = text_of_delay(*ahead, c.last_time());
+  else if (result.why == reason::quota)
     result.message = text_of_quota(c, klass);
   else if (result.why == reason::unknown_scheduler)
     result.message = "no policy is named \"" + klass.policy
                      + "\"; the job is left alone until there is one";
   else
     result.message = sentence_of(klass.refusal);
+  if (ahead && ahead->job == job.name && ahead->places.at > c.last_time())
+    result.message += "; it is expected to start in "
+                      + about(ahead->places.at - c.last_time());
   return result;
 }
 

@@ -143,10 +143,6 @@ std::string sentence_of(const placement::refusal& x) {
   return result;
 }
 
-reason main_reason(const placement::refusal& x) {
-  return x.nodes.empty() ? reason::none : x.nodes.front().first;
-}
-
 std::string about(std::chrono::milliseconds x) {
   auto seconds = (x.count() + 999) / 1000;
   if (seconds < 120)

@@ -22,9 +22,6 @@ namespace troupe::runtime::views {
 /// `3 of 5 nodes lack cpu, 2 are cordoned`. Of an empty refusal nothing.
 [[nodiscard]] std::string sentence_of(const placement::refusal& x);
 
-/// The one reason that stands for `x`: what most nodes say.
-[[nodiscard]] reason main_reason(const placement::refusal& x);
-
 /// `8 s`, `2 min`: rounded up, for "starts again in".
 [[nodiscard]] std::string about(std::chrono::milliseconds x);
 

@@ -122,7 +122,9 @@ void add_record(task_view& to, const present& p, const job_record& job,
                 const task_record& task) {
   to.stopping = task.stopping;
   to.health = task.health;
-  to.node = p.cluster.node_of(task);
+  // One that waits is on none; where it was is told with its attempts.
+  if (task.state != task_state::pending)
+    to.node = p.cluster.node_of(task);
   to.attempt = task.attempt;
   to.allocation = task.allocation;
   if (task.has_exit_code)

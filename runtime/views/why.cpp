@@ -136,7 +136,7 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
                  + " and is next to be looked at";
   } else if (!is_for_time && found.best.empty()) {
     // As it is now, which may be newer than what was said when it was tried.
-    to.why = main_reason(found.refused);
+    to.why = placement::main_reason(found.refused);
     to.message = sentence_of(found.refused);
   }
   if (to.ahead > 0)

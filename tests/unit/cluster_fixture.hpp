@@ -66,7 +66,7 @@ public:
   }
 
   runtime::placement::proposal propose(const runtime::waiting::batch& x) {
-    return policies_.at(x.policy)->propose(core.table(), x.asks);
+    return policies_.at(x.policy)->propose(core.nodes_for(x), x.asks);
   }
 
   void pass(milliseconds x) {

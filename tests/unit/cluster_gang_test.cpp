@@ -285,6 +285,21 @@ TEST_CASE("a gang that loses a member which it needs starts again whole") {
   c.check_copies();
 }
 
+TEST_CASE("of equals, one alone is preempted rather than a gang") {
+  cluster_fixture c;
+  join_small(c, 1, 3);
+  c.submit(a_job("mpi").tasks(2).gang());
+  c.place();
+  c.agree();
+  c.submit(a_job("alone"));
+  c.place();
+  c.pass(1h);
+  c.submit(a_job("high").priority(1));
+  c.place();
+  CHECK(c.core.find_task({"alone", 0})->stopping);
+  CHECK(gang_of(c).state == runtime::gang_state::running);
+}
+
 TEST_CASE("a gang is preempted whole") {
   cluster_fixture c;
   join_small(c, 1, 3);

@@ -65,6 +65,20 @@ taskPlaced {"task":"high.0","attempt":1,"node":"n1"}
   c.check_copies();
 }
 
+TEST_CASE(
+  "what a victim says while it still starts does not hide why it went") {
+  cluster_fixture c;
+  c.join(a_node("a").cpu(1));
+  c.submit(a_job("low"));
+  c.place();
+  c.submit(a_job("high").priority(1));
+  c.place();
+  c.started({"low", 0});
+  c.stopped({"low", 0});
+  CHECK(c.core.find_job("low")->messages.at(0)
+        == "preempted by high.0 (priority 1 over 0)");
+}
+
 TEST_CASE("equal priority never preempts") {
   cluster_fixture c;
   fill(c);

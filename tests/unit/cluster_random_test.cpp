@@ -124,6 +124,8 @@ private:
     }
     if (below(12) == 0)
       x.exclusive();
+    if (below(3) == 0)
+      x.timeout(milliseconds{1'000 + static_cast<int64_t>(below(60'000))});
     if (below(6) == 0)
       x.port("p", 80).port("q", 81, below(2) == 0 ? 0 : 8'080);
     if (below(8) == 0)
@@ -312,7 +314,7 @@ std::string wrongly_blocked(const cluster_fixture& c) {
   std::string result;
   c.core.queue().each(
     [&](const runtime::waiting::job_class& x, const runtime::job_record& job) {
-      if (!x.blocked || x.policy == "nobody" || is_full(c, x))
+      if (!x.blocked || x.behind || x.policy == "nobody" || is_full(c, x))
         return true;
       for (uint32_t row = 0; row < c.core.table().rows(); ++row)
         if (c.core.table().has(row)

@@ -698,6 +698,7 @@ TEST_CASE("a server stops while requests and streams are open") {
   CHECK(eventually([&] { return open.get().has_value(); }));
   b.send(get);
   CHECK(contains(b.until("\r\n\r\n"), "200 OK"));
+  REQUIRE(eventually([&] { return out.get().has_value(); }));
   c.send("GET / HT");
   x.aut->stop();
   CHECK(closed == 1);
