@@ -45,7 +45,6 @@ constexpr auto rules = std::to_array<rule>({
   {method::post, "/v1/nodes/{node}/heartbeat", right::serve},
   {method::get, "/v1/nodes/{node}/why", right::view},
   {method::get, "/v1/gangs", right::view},
-  {method::post, "/v1/gangs", right::submit},
   {method::get, "/v1/queue", right::view},
   {method::get, "/v1/cluster", right::view},
   {method::get, "/v1/policies", right::view},

@@ -287,7 +287,6 @@ constexpr auto table = std::to_array<route>({
   {method::get, "/v1/nodes/{node}/why", read_why_node, until,
    "explain why a node takes no tasks, or not those that wait"},
   {method::get, "/v1/gangs", read_list<list_gangs>, paged, "list gangs"},
-  {method::post, "/v1/gangs", not_yet, "", "make a gang"},
   {method::get, "/v1/queue", read_list<list_queue>, paged,
    "list what waits and why, in order"},
   {method::get, "/v1/cluster", read_question<get_cluster>, until,

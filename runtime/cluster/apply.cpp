@@ -489,6 +489,7 @@ void cluster::fold(const task_requeued& x) {
 // -- nodes -------------------------------------------------------------------
 
 void cluster::fold(const node_joined& x) {
+  ++node_changes_;
   auto [at, is_new] = nodes_.try_emplace(x.node);
   auto& node = at->second;
   auto labels_changed = is_new || node.profile.labels != x.profile.labels;
@@ -553,6 +554,7 @@ void cluster::mark_lost(node_record& node, bool lost) {
 }
 
 void cluster::fold(const node_removed& x) {
+  ++node_changes_;
   auto at = nodes_.find(x.node);
   TROUPE_ASSERT(at->second.allocations.empty());
   drop_holds_on(at->second);
@@ -592,6 +594,7 @@ void cluster::fold(const node_drained& x) {
 }
 
 void cluster::fold(const node_labelled& x) {
+  ++node_changes_;
   auto& node = *node_called(x.node);
   node.labels = x.labels;
   node.weight = x.weight;
@@ -604,6 +607,7 @@ void cluster::fold(const node_labelled& x) {
 // -- the rest ----------------------------------------------------------------
 
 void cluster::fold(const settings_changed& x) {
+  ++node_changes_;
   auto before = std::exchange(settings_, x.to);
   if (before.overcommit != settings_.overcommit)
     for (auto& [name, node] : nodes_) {

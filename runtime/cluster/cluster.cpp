@@ -622,6 +622,12 @@ void cluster::close_or_open(node_record& node) {
     helped_.push_back(node.row);
 }
 
+bool cluster::never_fits(const waiting::job_class& x) const {
+  if (std::exchange(x.found_at_change, node_changes_) != node_changes_)
+    x.fits_empty_nodes = placement::could_ever_fit(table_, *x.of);
+  return !x.fits_empty_nodes;
+}
+
 double cluster::overcommit_of(const node_record& node) const {
   return node.overcommit.value_or(settings_.overcommit);
 }

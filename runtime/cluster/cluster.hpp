@@ -189,6 +189,8 @@ public:
   [[nodiscard]] double overcommit_of(const node_record& node) const;
   /// The limits on how many tasks may run at once, by label.
   [[nodiscard]] const auto& quotas() const { return quotas_; }
+  /// Whether no node would take a task of `x` even if it were empty.
+  [[nodiscard]] bool never_fits(const waiting::job_class& x) const;
   /// For whom places are kept until others have ended, if for anybody.
   [[nodiscard]] const std::optional<reserved_head>& ahead() const {
     return ahead_;
@@ -610,6 +612,8 @@ private:
   std::set<std::string, std::less<>> policies_;
   /// [row] Nodes, null where none is.
   std::vector<node_record*> rows_;
+  /// Counts changes of what nodes have, and which there are.
+  uint64_t node_changes_ = 1;
   /// [id] Names of all nodes ever seen: a task's history outlives its node.
   std::vector<std::string> names_;
   std::map<std::string, uint32_t, std::less<>> name_ids_;

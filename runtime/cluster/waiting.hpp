@@ -48,6 +48,10 @@ public:
     /// Tries by time alone since one of it was placed, and when the next is due.
     uint32_t tries = 0;
     timestamp next_try;
+    /// Whether some node would be large enough if it were empty, as it was found
+    /// out for the nodes of so many changes ago; see `cluster::never_fits`.
+    mutable bool fits_empty_nodes = true;
+    mutable uint64_t found_at_change = 0;
   };
 
   /// Finds the class equal to `x` that `policy` serves, or makes it. Jobs of

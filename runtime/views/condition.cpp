@@ -196,7 +196,10 @@ condition wait_of(const cluster& c, const job_record& job) {
     result.message = "no policy is named \"" + klass.policy
                      + "\"; the job is left alone until there is one";
   else
-    result.message = sentence_of(klass.refusal);
+    result.message
+      = (c.never_fits(klass) ? sentence_of(reason::never_fits) + ": "
+                             : std::string{})
+        + sentence_of(klass.refusal);
   if (ahead && ahead->job == job.name && ahead->places.at > c.last_time())
     result.message += "; it is expected to start in "
                       + about(ahead->places.at - c.last_time());

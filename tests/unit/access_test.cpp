@@ -81,7 +81,6 @@ const std::vector<row> who_may{
   {method::post, "/v1/nodes/n1/heartbeat", "admin node"},
   {method::get, "/v1/nodes/n1/why", "admin operator submitter viewer"},
   {method::get, "/v1/gangs", "admin operator submitter viewer"},
-  {method::post, "/v1/gangs", "admin operator submitter"},
   {method::get, "/v1/queue", "admin operator submitter viewer"},
   {method::get, "/v1/cluster", "admin operator submitter viewer"},
   {method::get, "/v1/policies", "admin operator submitter viewer"},

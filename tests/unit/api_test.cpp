@@ -138,7 +138,6 @@ const row rows[] = {
   {method::post, "/v1/nodes/n1/heartbeat", "", 5},
   {method::get, "/v1/nodes/n1/why", "", query_at},
   {method::get, "/v1/gangs", "", query_at},
-  {method::post, "/v1/gangs", "{}", 501},
   {method::get, "/v1/queue", "", query_at},
   {method::get, "/v1/cluster", "", query_at},
   {method::get, "/v1/policies", "", query_at},

@@ -1,6 +1,6 @@
 import { h, Node_ } from "./dom";
 import * as format from "./format";
-import { badge, cursorOf, nothing, pager, panel, shown, table } from "./parts";
+import { badge, cursorOf, jobLink, nothing, pager, panel, shown, table } from "./parts";
 import { query } from "./rest";
 import { Route } from "./route";
 import { Gang, Page } from "./types";
@@ -33,10 +33,12 @@ export class GangsView extends View {
   private list(items: Gang[]): Node_ {
     return table("Gangs", [
       { name: "Gang", cell: (x) => h("span", { class: "name" }, x.name) },
+      { name: "Jobs", cell: (x) => x.jobs.map((job) => h("span", null, jobLink(job), " ")) },
       { name: "State", cell: (x) => badge(x.state) },
       { name: "Placed", class: "metered", cell: (x) => this.progress(x) },
       { name: "Needs", class: "number", cell: (x) => (x.min === x.max ? x.min : `${x.min} to ${x.max}`) },
       { name: "Reason", cell: (x) => format.words(x.reason ?? "") },
+      { name: "Because", cell: (x) => x.message },
     ], items, (x) => x.name);
   }
 

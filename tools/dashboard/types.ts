@@ -124,6 +124,8 @@ export interface Gang {
   members: number;
   placed: number;
   reason: string | null;
+  message: string;
+  jobs: string[];
 }
 
 export interface Event_ {
