@@ -8,6 +8,7 @@ like; every figure that it needs comes by environment variables from there.
 import contextlib
 import os
 import random
+import re
 import signal
 import time
 import unittest
@@ -177,8 +178,13 @@ class SoakTest(ClusterTest):
         self.say("faults: " + ", ".join(
             f"{count} {name}" for name, count in sorted(self.faults.items())))
         if errors:
-            self.fail(f"{len(errors)} errors; seed {SEED}\n"
-                      + "\n".join(errors[:20]))
+            kinds = {}
+            for text in errors:
+                kinds.setdefault(re.sub("[0-9a-f]*[0-9]+[0-9a-f]*", "N",
+                                        text), []).append(text)
+            self.fail(f"{len(errors)} errors, {len(kinds)} kinds; seed {SEED}"
+                      "\n" + "\n".join(f"{len(x)} as: {x[0]}"
+                                       for x in list(kinds.values())[:20]))
 
 
 class Soak(SoakTest):
@@ -220,13 +226,13 @@ class Soak(SoakTest):
         self.check_gauge(gauge)
 
     def torment(self, kinds):
-        """In the second half the controller lives, so that its growth can be
-        told from its youth."""
+        """After a third of the time the controller lives, so that its growth
+        can be told from its youth."""
         end = self.began + SECONDS
         due = time.monotonic()
         while time.monotonic() < end:
             if time.monotonic() >= due:
-                late = time.monotonic() > self.began + SECONDS / 2
+                late = time.monotonic() > self.began + SECONDS / 3
                 self.break_one([x for x in kinds
                                 if not (late and x[0] == "controller")])
                 due = time.monotonic() + self.chance.uniform(*PAUSE_S)
