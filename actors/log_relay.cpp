@@ -3,6 +3,7 @@
 #include <random>
 
 #include "messages/json.hpp"
+#include "messages/result.hpp"
 #include "messages/view.hpp"
 
 #include "runtime/api/render.hpp"
@@ -41,7 +42,8 @@ void log_relay_state::find_allocation() {
       });
 }
 
-/// Finds the attempt whose output is asked for. A task that waits for a place
+/// Finds the attempt whose output is asked for: of a task that has the result of
+/// another, what that one wrote. A task that waits for a place
 /// has none yet: a follower waits with it.
 void log_relay_state::use_view(const boost::json::object& view) {
   std::vector<attempt_view> attempts;
@@ -52,6 +54,14 @@ void log_relay_state::use_view(const boost::json::object& view) {
       attempt = x.attempt;
       node = x.node;
     }
+  if (auto* from = view.if_contains("cachedFrom");
+      from != nullptr && from->is_object() && !what.attempt) {
+    task_result other;
+    static_cast<void>(json::read(*from, other));
+    allocation = other.allocation;
+    attempt = other.attempt;
+    node = other.node;
+  }
   if (allocation)
     return open_stream();
   auto over = !view.at("endedAt").is_null();

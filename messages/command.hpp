@@ -126,7 +126,14 @@ struct change_settings {
   /// All of them.
   std::optional<std::map<std::string, uint32_t>> concurrency;
   std::optional<std::string> shadow;
+  std::optional<uint32_t> cache_entries;
   bool operator==(const change_settings&) const = default;
+};
+
+/// Forgets kept results, so that tasks run again.
+struct forget_results {
+  result_filter which;
+  bool operator==(const forget_results&) const = default;
 };
 
 /// Tells that this process leads from now on.
@@ -140,7 +147,7 @@ using command
   = std::variant<submit_jobs, stop_job, scale_job, restart_job, rollback_job,
                  stop_task, restart_task, join_node, change_node, cordon_node,
                  drain_node, remove_node, change_node_health, take_reports,
-                 change_settings, take_lead>;
+                 change_settings, forget_results, take_lead>;
 
 /// Why a command was refused. Each maps to a status of HTTP and an exit code.
 enum class refusal_kind : uint8_t {
@@ -184,6 +191,8 @@ struct outcome {
   /// Of the leader that decided.
   version_number term = 0;
   std::vector<submitted_job> jobs;
+  /// Kept results that are gone.
+  uint64_t removed = 0;
   bool operator==(const outcome&) const = default;
 };
 

@@ -121,6 +121,8 @@ struct run_event {
   std::string message;
   std::optional<int32_t> exit_code;
   timestamp at;
+  /// Of a container that ended: what its engine calls its image.
+  std::string image_digest{};
   bool operator==(const run_event&) const = default;
 };
 

@@ -13,6 +13,7 @@
 #include <boost/describe/class.hpp>
 
 #include "messages/job.hpp"
+#include "messages/result.hpp"
 #include "messages/work.hpp"
 
 namespace troupe {
@@ -199,11 +200,34 @@ struct task_ended {
   std::string message;
   std::optional<int32_t> exit_code;
   bool restarts = false;
+  /// Of one that succeeded and whose result is kept: the image that ran.
+  std::string image_digest = {};
   bool operator==(const task_ended&) const = default;
   BOOST_DESCRIBE_CLASS(task_ended, (),
                        (task, attempt, node, state, why, message, exit_code,
-                        restarts),
+                        restarts, image_digest),
                        (), ())
+};
+
+/// Says that a task has ended without a run: an identical one has `result`.
+struct cache_hit {
+  static constexpr auto type = "cacheHit";
+  task_ref task;
+  /// 64 hexadecimal digits, the same for all that are identical.
+  std::string key;
+  task_result result;
+  /// Whether it waited for that run to end.
+  bool joined = false;
+  bool operator==(const cache_hit&) const = default;
+  BOOST_DESCRIBE_CLASS(cache_hit, (), (task, key, result, joined), (), ())
+};
+
+/// Says that these results are not kept any longer.
+struct cache_invalidated {
+  static constexpr auto type = "cacheInvalidated";
+  result_filter which;
+  bool operator==(const cache_invalidated&) const = default;
+  BOOST_DESCRIBE_CLASS(cache_invalidated, (), (which), (), ())
 };
 
 /// Says that a task waits for a place again, not before `not_before`.
@@ -430,10 +454,13 @@ struct settings {
   /// The policy that decides on the same as the default one, without effect;
   /// empty if none does.
   std::string shadow;
+  /// Results kept at most.
+  uint32_t cache_entries = 10'000;
   bool operator==(const settings&) const = default;
   BOOST_DESCRIBE_CLASS(settings, (),
                        (strategy, queue_order, fair_by, fair_weights,
-                        overcommit, priority_classes, concurrency, shadow),
+                        overcommit, priority_classes, concurrency, shadow,
+                        cache_entries),
                        (), ())
 };
 
@@ -462,7 +489,7 @@ using fact = std::variant<
   node_joined, node_unhealthy, node_ready, node_removed, node_cordoned,
   node_draining, node_drained, node_quarantined, node_labelled,
   settings_changed, leader_elected, job_dependency_met, job_ticked, task_bound,
-  task_unbound>;
+  task_unbound, cache_hit, cache_invalidated>;
 
 /// A fact with its place in the journal.
 struct event {

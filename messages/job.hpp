@@ -125,9 +125,10 @@ struct schedule_rule {
   bool operator==(const schedule_rule&) const = default;
 };
 
+/// Its results are kept, and results of identical tasks are taken, until they
+/// are as old as `ttl`. `inputs` names what else the result follows from.
 struct cache_rule {
-  /// 0: until it is pushed out.
-  milliseconds ttl{0};
+  milliseconds ttl{24 * 3'600'000};
   std::vector<std::string> inputs;
   bool operator==(const cache_rule&) const = default;
 };

@@ -472,7 +472,7 @@ void read_cache(const json_cursor& x, job_spec& spec) {
   }
   json_fields fields{x, keys};
   cache_rule result;
-  read_time(fields.get("ttl"), result.ttl);
+  read_time(fields.get("ttl"), result.ttl, milliseconds{1});
   if (auto inputs = fields.get("inputs")) {
     if (inputs->value().is_array()
         && inputs->value().get_array().size() > list_size_max)

@@ -127,7 +127,7 @@ json::value write_cache(const cache_rule& x) {
   if (x == cache_rule{})
     return true;
   json::object result;
-  if (x.ttl.count() != 0)
+  if (x.ttl != cache_rule{}.ttl)
     result["ttl"] = time(x.ttl);
   if (!x.inputs.empty())
     result["inputs"] = write_texts(x.inputs);

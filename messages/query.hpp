@@ -13,6 +13,7 @@
 
 #include "messages/ids.hpp"
 #include "messages/job.hpp"
+#include "messages/result.hpp"
 #include "messages/state.hpp"
 
 namespace troupe {
@@ -100,6 +101,15 @@ struct list_gangs {
   BOOST_DESCRIBE_CLASS(list_gangs, (), (limit, cursor), (), ())
 };
 
+/// Asks for kept results.
+struct list_results {
+  result_filter which = {};
+  uint32_t limit = list_limit_default;
+  std::string cursor = {};
+  bool operator==(const list_results&) const = default;
+  BOOST_DESCRIBE_CLASS(list_results, (), (which, limit, cursor), (), ())
+};
+
 struct get_cluster {
   bool operator==(const get_cluster&) const = default;
   BOOST_DESCRIBE_CLASS(get_cluster, (), (), (), ())
@@ -131,8 +141,9 @@ struct get_why {
   BOOST_DESCRIBE_CLASS(get_why, (), (task, job, node), (), ())
 };
 
-using query = std::variant<list_jobs, get_job, list_tasks, get_task, list_nodes,
-                           get_node, list_queue, list_gangs, get_cluster,
-                           list_policies, get_map, get_usage, get_why>;
+using query
+  = std::variant<list_jobs, get_job, list_tasks, get_task, list_nodes, get_node,
+                 list_queue, list_gangs, list_results, get_cluster,
+                 list_policies, get_map, get_usage, get_why>;
 
 } // namespace troupe

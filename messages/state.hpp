@@ -93,7 +93,8 @@ enum class reason : uint8_t {
   image_not_found,
   driver_error,
   stopped_by_user,
-  waiting_for_schedule
+  waiting_for_schedule,
+  waiting_for_result
 };
 BOOST_DESCRIBE_ENUM(reason, none, no_nodes, no_matching_labels,
                     insufficient_cpu, insufficient_memory, insufficient_gpu,
@@ -103,7 +104,7 @@ BOOST_DESCRIBE_ENUM(reason, none, no_nodes, no_matching_labels,
                     retries_exhausted, quota, preempted, drained, node_lost,
                     unhealthy, exit_code, signal, out_of_memory, timed_out,
                     image_not_found, driver_error, stopped_by_user,
-                    waiting_for_schedule)
+                    waiting_for_schedule, waiting_for_result)
 
 /// What came of a tick of a job's schedule, which says so for ticks during a run
 /// by its `overlap`. `queued` is followed by `started` of the same tick once the

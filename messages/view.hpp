@@ -179,6 +179,48 @@ struct queue_view {
                        (), ())
 };
 
+/// A kept result.
+struct result_view {
+  std::string key;
+  /// Whose run it was, and which.
+  std::string job;
+  task_ref task;
+  uint32_t attempt = 0;
+  allocation_id allocation;
+  std::string node;
+  /// What stood for the image in the key.
+  std::string image;
+  std::string image_digest;
+  timestamp created_at;
+  timestamp expires_at;
+  timestamp used_at;
+  double duration_seconds = 0;
+  uint64_t hits = 0;
+  int32_t exit_code = 0;
+  bool operator==(const result_view&) const = default;
+  BOOST_DESCRIBE_CLASS(result_view, (),
+                       (key, job, task, attempt, allocation, node, image,
+                        image_digest, created_at, expires_at, used_at,
+                        duration_seconds, hits, exit_code),
+                       (), ())
+};
+
+/// Lookups and what became of entries, since the cluster began. `joined` are the
+/// hits of tasks that waited for the run.
+struct cache_statistics {
+  uint64_t hits = 0;
+  uint64_t joined = 0;
+  uint64_t misses = 0;
+  uint64_t evictions = 0;
+  uint64_t expirations = 0;
+  uint64_t invalidations = 0;
+  bool operator==(const cache_statistics&) const = default;
+  BOOST_DESCRIBE_CLASS(cache_statistics, (),
+                       (hits, joined, misses, evictions, expirations,
+                        invalidations),
+                       (), ())
+};
+
 struct cluster_view {
   version_number version = 0;
   std::string id;
@@ -198,12 +240,13 @@ struct cluster_view {
   std::string shadow;
   /// Whether tries by time alone are rare, since the cluster stays full.
   bool retries_slowed = false;
+  uint32_t cache_entries = 0;
   bool operator==(const cluster_view&) const = default;
   BOOST_DESCRIBE_CLASS(cluster_view, (),
                        (version, id, nodes, tasks, jobs, capacity, reserved,
                         used, strategy, queue_order, fair_by, fair_weights,
                         overcommit, priority_classes, concurrency, shadow,
-                        retries_slowed),
+                        retries_slowed, cache_entries),
                        (), ())
 };
 

@@ -79,10 +79,12 @@ struct task_report {
   timestamp at;
   /// This attempt has ended, and the machine starts the next one itself.
   bool restarts = false;
+  /// Of a `succeeded`: what the machine's engine calls the image that ran.
+  std::string image_digest;
   bool operator==(const task_report&) const = default;
   BOOST_DESCRIBE_CLASS(task_report, (),
                        (sequence, task, attempt, allocation, state, health, why,
-                        message, exit_code, at, restarts),
+                        message, exit_code, at, restarts, image_digest),
                        (), ())
 };
 

@@ -305,7 +305,10 @@ void keep(std::vector<T>& to, uint64_t& count, T x) {
 
 /// Tasks of `job` that wait for a place, and not for a time or another job.
 uint32_t waiting_in(const job_record* job) {
-  return job == nullptr ? 0 : job->ready();
+  if (job == nullptr || job->ready() == 0)
+    return 0;
+  // Of an array whose results are kept only the next are known to need a place.
+  return job->lookup ? job->waiting() - job->joined() : job->ready();
 }
 
 class difference {

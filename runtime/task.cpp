@@ -194,6 +194,8 @@ task_report task::end_report(const run_event& x) const {
   result.why = x.why;
   result.message = cut(x.message);
   result.exit_code = x.exit_code;
+  if (x.state == task_state::succeeded)
+    result.image_digest = x.image_digest;
   if (!stopping_)
     return result;
   auto own_fault

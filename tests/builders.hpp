@@ -64,6 +64,9 @@ public:
     return set(spec_.schedule,
                schedule_rule{std::move(cron), std::move(zone), overlap});
   }
+  a_job& cached(milliseconds ttl = cache_rule{}.ttl) {
+    return set(spec_.cache, cache_rule{ttl, {}});
+  }
   a_job& exclusive() { return set(spec_.exclusive, true); }
   a_job& command(std::vector<std::string> x) {
     return set(spec_.command, std::move(x));

@@ -20,6 +20,7 @@ event_of(const run_id& id, const docker::exit_status& x, timestamp now) {
     return result;
   }
   result.exit_code = x.code;
+  result.image_digest = x.image;
   if (x.code == 0) {
     result.state = task_state::succeeded;
     return result;

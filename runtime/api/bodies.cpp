@@ -199,7 +199,7 @@ void cut(std::string& x) {
 task_report read_report(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
     {"task", "attempt", "allocation", "sequence", "state", "health", "reason",
-     "message", "exitCode", "at", "restarts"});
+     "message", "exitCode", "at", "restarts", "imageDigest"});
   static const std::vector<std::string> states{
     "placed", "starting", "running", "succeeded", "failed", "stopped", "lost"};
   constexpr auto most = std::numeric_limits<uint32_t>::max();
@@ -235,6 +235,8 @@ task_report read_report(const json_cursor& x) {
     set(result.at, read_timestamp(y->text(text_size_max).value_or("")));
   if (auto y = fields.get("restarts"))
     set(result.restarts, y->boolean());
+  if (auto y = fields.get("imageDigest"))
+    set(result.image_digest, y->text_or_empty(text_size_max));
   cut(result.message);
   if (result.state == task_state::failed && result.why == reason::none)
     result.why = result.exit_code ? reason::exit_code : reason::driver_error;
@@ -348,7 +350,7 @@ change_settings read_settings(reading& x) {
 change_settings read_settings(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
     {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-     "priorityClasses", "concurrency", "shadow"});
+     "priorityClasses", "concurrency", "shadow", "cacheEntries"});
   change_settings result;
   json_fields fields{x, known};
   if (!fields)
@@ -370,6 +372,9 @@ change_settings read_settings(const json_cursor& x) {
     result.concurrency = read_counts<uint32_t>(*y, 0, count_max);
   if (auto y = fields.get("shadow"))
     result.shadow = y->text_or_empty(text_size_max);
+  if (auto y = fields.get("cacheEntries"))
+    if (auto entries = y->integer(1, std::numeric_limits<uint32_t>::max()))
+      result.cache_entries = static_cast<uint32_t>(*entries);
   return result;
 }
 

@@ -25,7 +25,7 @@ namespace troupe::runtime::api {
 [[nodiscard]] uint32_t read_scale(reading& x);
 
 /// `{"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-/// "priorityClasses", "concurrency", "shadow"}`.
+/// "priorityClasses", "concurrency", "shadow", "cacheEntries"}`.
 [[nodiscard]] change_settings read_settings(reading& x);
 
 /// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.

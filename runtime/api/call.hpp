@@ -27,7 +27,9 @@ enum class telling : uint8_t {
   /// 200: it has been done.
   done,
   /// 202: it has been decided, and takes time.
-  accepted
+  accepted,
+  /// 200: how many are gone.
+  removal
 };
 
 /// For the scheduler to decide. With `dry_run` it answers as it would, and

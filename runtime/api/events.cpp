@@ -15,12 +15,9 @@ namespace troupe::runtime::api {
 
 namespace {
 
-/// Types that may be asked for: of all facts, and of those that the reference
-/// names and this version never tells.
+/// Types that may be asked for.
 std::vector<std::string> event_types() {
-  std::set<std::string> result{"taskPreempted", "gangReserved", "gangCommitted",
-                               "gangReleased",  "nodeDraining", "nodeDrained",
-                               "cacheHit"};
+  std::set<std::string> result;
   boost::mp11::mp_for_each<
     boost::mp11::mp_transform<boost::mp11::mp_identity, fact>>(
     [&](auto x) { result.insert(decltype(x)::type::type); });

@@ -12,6 +12,9 @@ namespace troupe::runtime::api {
 // plan.cpp
 [[nodiscard]] call read_plan(reading& x);
 
+// results.cpp
+[[nodiscard]] result_filter read_result_filter(reading& x);
+
 // events.cpp
 [[nodiscard]] call read_events(reading& x);
 

@@ -114,7 +114,9 @@ http::response render(const command_call& x, const outcome& y) {
     body["dryRun"] = true;
   if (!y.jobs.empty())
     body["jobs"] = json::write(y.jobs, json::detail::full);
-  if (x.dry_run || x.how == telling::done)
+  if (x.how == telling::removal)
+    body["removed"] = y.removed;
+  if (x.dry_run || x.how == telling::done || x.how == telling::removal)
     return json_response(200, body);
   if (x.how == telling::accepted)
     return json_response(202, body);

@@ -202,6 +202,15 @@ call read_list(reading& x) {
   return ask(x, List{x.limit(), x.text("cursor")});
 }
 
+call read_list_results(reading& x) {
+  return ask(x,
+             list_results{read_result_filter(x), x.limit(), x.text("cursor")});
+}
+
+call read_forget_results(reading& x) {
+  return do_plain(x, forget_results{read_result_filter(x)}, telling::removal);
+}
+
 template <class Question>
 call read_question(reading& x) {
   return ask(x, Question{});
@@ -306,9 +315,11 @@ constexpr auto table = std::to_array<route>({
   {method::post, "/v1/plan", read_plan, "", "say what a change would do"},
   {method::get, "/v1/backup", read_page<page::backup>, "",
    "copy the journal, for `troupe restore`"},
-  {method::get, "/v1/cache", not_yet, "", "list cached results"},
-  {method::del, "/v1/cache", not_yet, "key job prefix",
-   "forget cached results"},
+  {method::get, "/v1/cache", read_list_results,
+   "key job prefix limit cursor wait version",
+   "list the results that are kept, and count lookups"},
+  {method::del, "/v1/cache", read_forget_results, "key job prefix",
+   "forget results, all or those that are meant"},
   {method::put, "/v1/settings", read_change_settings, "",
    "change the cluster's settings"},
   {method::get, "/healthz", read_page<page::health>, "", "say that it lives"},

@@ -79,6 +79,7 @@ void cluster::fold(const job_submitted& x) {
     awaited.insert(dependency.job);
   await_jobs(job, std::move(awaited));
   take_schedule(job, nullptr, false);
+  begin_lookups(job);
   enter_class(job);
   enter_gang(job);
   refresh(job);
@@ -132,6 +133,7 @@ void cluster::fold(const job_updated& x) {
   } else if (job.gang != nullptr) {
     count_gang_anew(*job.gang);
   }
+  begin_lookups(job);
   refresh(job);
   remember_key(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
 }
@@ -182,6 +184,10 @@ void cluster::fold(const job_settled& x) {
 }
 
 void cluster::resize(job_record& job, uint32_t count, uint32_t extra) {
+  // Fresh ones among them have no records that could go.
+  if (job.lookup && count + extra < job.wanted())
+    for (auto i = count + extra; i < job.lookup->seen; ++i)
+      forget_lookup(job, i);
   job.count = count;
   job.extra = extra;
   // Members beyond the new count that hold nothing are gone at once; the others
@@ -203,8 +209,11 @@ void cluster::trim(job_record& job) {
     job.messages.erase(index);
     job.receipts.erase(index);
     job.past.erase(index);
+    job.hits.erase(index);
     job.tasks.pop_back();
   }
+  if (job.lookup)
+    job.lookup->seen = std::min(job.lookup->seen, job.wanted());
 }
 
 void cluster::fold(const job_dependency_met& x) {
@@ -221,6 +230,7 @@ void cluster::fold(const job_stopped& x) {
   if (job.schedule)
     job.schedule->queued_at = {};
   job.forget = job.forget || x.forget;
+  clear_lookups(job);
   for (uint32_t i = 0; i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {
       stop_waiting(job, i);
@@ -270,6 +280,10 @@ void cluster::fold(const task_placed& x) {
   task.allocation = {version_};
   task.placed_at = now_;
   set_state(job, task, task_state::placed);
+  if (is_cached(*job.spec)) {
+    enter_identical(job, index, *cache_key_of(job, index));
+    results_.note_miss();
+  }
   auto& klass = *job.classes.at(job.job_version);
   placement::occupation held{x.gpus, {}};
   for (auto& port : x.ports)
@@ -365,6 +379,7 @@ void cluster::fold(const task_ended& x) {
     return restart_in_place(job, index, x);
   job.leaving -= task.stopping ? 1 : 0;
   if (holds_capacity(task.state)) {
+    keep_result(job, index, x);
     note_end(*node_called(node_of(task)), x, task);
     free_capacity(job, index);
   } else {
@@ -616,6 +631,7 @@ void cluster::fold(const settings_changed& x) {
       helped_.push_back(node.row);
     }
   count_quotas();
+  results_.resize(settings_.cache_entries);
   for (auto& [name, job] : jobs_) {
     leave_class(job);
     enter_class(job);

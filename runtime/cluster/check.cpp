@@ -76,6 +76,7 @@ std::string cluster::check_invariants() const {
   uint64_t finished_tasks = 0;
   size_t awaited = 0;
   size_t ticks = 0;
+  size_t identical = 0;
   for (auto& [name, job] : jobs_) {
     state_counts counts{};
     uint32_t leaving = 0;
@@ -190,6 +191,12 @@ std::string cluster::check_invariants() const {
              name + ": it is a system job, or is not");
     if (auto wrong = check_members(job); !wrong.empty())
       f.expect(false, name + ": " + wrong);
+    if (auto wrong = check_lookups(job); !wrong.empty())
+      f.expect(false, name + ": " + wrong);
+    identical
+      += job.keys.size()
+         + (job.lookup ? job.lookup->missed.size() + job.lookup->joined.size()
+                       : 0);
     awaited += job.awaited.size();
     f.expect(!job.stopped || job.awaited.empty(),
              name + ": it awaits others though it is stopped");
@@ -229,6 +236,9 @@ std::string cluster::check_invariants() const {
       f.expect(job->gang == &gang, who + " has a member that is not in it");
   }
   f.expect(delayed == delayed_.size(), "delayed tasks are off");
+  for (auto& [key, tasks] : identical_)
+    identical -= tasks.live.size() + tasks.waiting.size();
+  f.expect(identical == 0, "identical tasks are off");
   f.expect(ticks == ticks_.size(), "some ticks are nobody's");
   for (auto& [name, births] : awaiting_)
     awaited -= births.size();

@@ -112,7 +112,7 @@ void cluster::advance(timestamp now) {
     auto [due, born, index] = *delayed_.begin();
     delayed_.erase(delayed_.begin());
     auto& job = *jobs_by_birth_.at(born);
-    job.requeued.insert(index);
+    enter_queue(job, index);
     refresh(job);
     help_member(job, index);
   }
@@ -154,6 +154,8 @@ std::optional<timestamp> cluster::next_wake() const {
     consider(ticks_.begin()->first);
   if (auto due = waiting_.next_try())
     consider(*due);
+  if (!lookups_due_.empty())
+    consider(now_);
   return result;
 }
 
@@ -230,7 +232,13 @@ cluster::next_index(const job_record& job, std::optional<uint32_t> only) {
   if (job.ready() == 0)
     return std::nullopt;
   if (only)
-    return job.requeued.contains(*only) ? only : std::nullopt;
+    return job.is_ready(*only) ? only : std::nullopt;
+  if (job.lookup) {
+    for (auto& [index, key] : job.lookup->missed)
+      if (!job.avoid.contains(index))
+        return index;
+    return std::nullopt;
+  }
   // Those that avoid a node are asked for one by one.
   for (auto index : job.requeued)
     if (!job.avoid.contains(index))
@@ -338,8 +346,12 @@ std::vector<node_work> cluster::take_work() {
 void cluster::settle() {
   place_held_tasks();
   check_gangs();
-  start_queued_runs();
-  wake_dependents();
+  // What ends without a run may be what others wait for.
+  auto lookups = options_.lookups_max;
+  do {
+    start_queued_runs();
+    wake_dependents();
+  } while (give_results(lookups));
   settle_members();
   wake_quotas();
   if (!helped_.empty() || !populated_.empty()) {
@@ -455,7 +467,7 @@ task_record& cluster::record_of(const task_ref& x) {
 
 task_record& cluster::materialise(job_record& job, uint32_t index) {
   while (job.tasks.size() <= index) {
-    job.requeued.insert(static_cast<uint32_t>(job.tasks.size()));
+    enter_queue(job, static_cast<uint32_t>(job.tasks.size()));
     job.tasks.emplace_back();
     ++job.by_state[static_cast<size_t>(task_state::pending)];
   }
@@ -506,6 +518,7 @@ void cluster::take_its_place(job_record& job) {
 
 void cluster::refresh(job_record& job) {
   take_its_place(job);
+  list_lookups(job);
   if (job.schedule && job.schedule->queued_at && !job.run_under_way()
       && !folding_)
     idle_.insert(job.born);
@@ -529,13 +542,15 @@ void cluster::wait_for_place(job_record& job, uint32_t index,
     job.tasks[index].not_before = not_before;
     delayed_.insert({not_before, job.born, index});
   } else {
-    job.requeued.insert(index);
+    enter_queue(job, index);
   }
 }
 
 void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.requeued.erase(index);
   job.avoid.erase(index);
+  job.hits.erase(index);
+  forget_lookup(job, index);
   if (auto due = std::exchange(job.tasks[index].not_before, {}))
     delayed_.erase({due, job.born, index});
   drop_hold(job, index);
@@ -575,6 +590,7 @@ void cluster::free_capacity(job_record& job, uint32_t index) {
   node.reserved -= klass.request;
   move_out(job, index, node);
   node.allocations.erase(task.allocation);
+  leave_identical(job, index);
   note_left(node, task.allocation);
   helped_.push_back(node.row);
   auto of_version = job.held.find(task.job_version);
@@ -593,6 +609,7 @@ void cluster::erase_job(job_record& job) {
     stop_waiting(job, i);
   }
   forget_visits(job);
+  clear_lookups(job);
   leave_class(job);
   await_jobs(job, {});
   forget_tick(job);

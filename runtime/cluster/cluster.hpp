@@ -27,6 +27,7 @@
 #include "runtime/placement/preempt.hpp"
 #include "runtime/placement/reservation.hpp"
 #include "runtime/placement/shadow.hpp"
+#include "runtime/result_cache.hpp"
 
 namespace troupe::runtime {
 
@@ -67,6 +68,12 @@ struct cluster_options {
   /// Searches for tasks that could make room for others, in one `commit`. Each
   /// takes about a millisecond in a full cluster of 5,000 nodes.
   uint32_t searches_max = 32;
+  /// Lookups of results in one decision: about a microsecond each, and ten if
+  /// there is one.
+  uint32_t lookups_max = 1'024;
+  /// Tasks of one job that have been looked up and wait. More than there are in
+  /// a batch, and few beside a job of a million.
+  uint32_t lookups_ahead = 2'048;
 };
 
 /// One thing for one node to do, as a fact brought it about.
@@ -197,6 +204,12 @@ public:
   }
   /// What waits for its next try by time alone waits longer.
   [[nodiscard]] bool is_slowed_down() const { return waiting_.slowed_down(); }
+  [[nodiscard]] const result_cache& results() const { return results_; }
+  /// What a result of task `index` is kept by; nothing if none is.
+  [[nodiscard]] std::optional<cache_key>
+  cache_key_of(const job_record& job, uint32_t index) const;
+  /// A task that is identical to those of `key` and holds a place.
+  [[nodiscard]] std::optional<task_ref> who_runs(const cache_key& key) const;
 
   /// All that `node` has to do, as after a new connection.
   [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
@@ -268,6 +281,33 @@ private:
   void give_up(node_record& node, const task_place& place, reason why,
                const std::string& message);
   void visit(node_record& node);
+
+  // decide_cache.cpp
+  expected<outcome, refusal> on(const forget_results& x);
+  /// What is wrong with what a submission says about results.
+  [[nodiscard]] static std::vector<problem>
+  check_caches(const std::vector<job_spec_ptr>& specs);
+  /// Ends tasks whose results are there, with at most `left` lookups. Returns
+  /// whether there were any.
+  bool give_results(uint32_t& left);
+  void hear_ends_of_identical();
+  void look_up(job_record& job);
+  [[nodiscard]] bool may_look_up(const job_record& job) const;
+  void give_result(const job_record& job, uint32_t index, const cache_key& key,
+                   const kept_result& x);
+  void forget_result(const job_record& job, uint32_t index);
+  /// Makes the record of lookups anew, as if none had been made.
+  void begin_lookups(job_record& job);
+  void clear_lookups(job_record& job);
+  void forget_lookup(job_record& job, uint32_t index);
+  /// Lists `job` among those with lookups to make, if it has.
+  void list_lookups(job_record& job);
+  void enter_queue(job_record& job, uint32_t index);
+  void enter_identical(job_record& job, uint32_t index, const cache_key& key);
+  void leave_identical(job_record& job, uint32_t index);
+  void keep_result(const job_record& job, uint32_t index, const task_ended& x);
+  /// What is wrong with the lookups of a job; empty if all is well.
+  [[nodiscard]] std::string check_lookups(const job_record& job) const;
 
   // decide_quarantine.cpp
   void judge(node_record& node, const job_record& job,
@@ -429,6 +469,8 @@ private:
   void restart_in_place(job_record& job, uint32_t index, const task_ended& x);
   void archive(job_record& job, uint32_t index, attempt_record x);
   void fold(const task_requeued& x);
+  void fold(const cache_hit& x);
+  void fold(const cache_invalidated& x);
   void fold(const task_preempted& x);
   void fold(const place_held& x);
   void fold(const place_released& x);
@@ -649,6 +691,19 @@ private:
   /// jobs by birth.
   std::set<std::string, std::less<>> nodes_due_;
   std::set<version_number> members_due_;
+  result_cache results_;
+  /// Tasks with one key, by birth of job and index.
+  struct identical_tasks {
+    std::set<std::pair<version_number, uint32_t>> live;
+    std::set<std::pair<version_number, uint32_t>> waiting;
+  };
+  std::map<cache_key, identical_tasks> identical_;
+  /// Births of jobs with lookups to make.
+  std::set<version_number> lookups_due_;
+  /// Since the last `settle`: keys that nobody runs any more, and images that
+  /// have another digest.
+  std::set<cache_key> landed_;
+  std::set<std::string> moved_images_;
   /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
   /// they have: those that may be forgotten.
   std::map<version_number, job_record*> finished_;

@@ -26,20 +26,6 @@ unexpected<refusal> no_task(const task_ref& x) {
                    + "\"; `troupe tasks` lists the tasks");
 }
 
-/// Parts of the job language that this version reads and cannot carry out.
-/// Better refused than silently left out.
-std::vector<problem> unsupported(const job_spec& x) {
-  std::vector<problem> result;
-  auto refuse = [&](bool present, const char* pointer, const char* what) {
-    if (present)
-      result.push_back({pointer, std::string{what}
-                                   + " not supported by this version of "
-                                     "troupe yet: leave this key out"});
-  };
-  refuse(x.cache.has_value(), "/cache", "cached results are");
-  return result;
-}
-
 } // namespace
 
 expected<outcome, refusal> cluster::on(const submit_jobs& x) {
@@ -49,19 +35,14 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
       result.jobs = at->second;
       return result;
     }
-  std::vector<problem> problems;
-  for (size_t i = 0; i < x.specs.size(); ++i)
-    for (auto& y : unsupported(*x.specs[i]))
-      problems.push_back(
-        {(x.specs.size() > 1 ? '/' + std::to_string(i) : "") + y.pointer,
-         y.detail});
-  for (auto& y : check_classes(x.specs))
-    problems.push_back(std::move(y));
+  auto problems = check_classes(x.specs);
   for (auto& y : check_after(x.specs))
     problems.push_back(std::move(y));
   for (auto& y : check_schedules(x.specs))
     problems.push_back(std::move(y));
   for (auto& y : check_kinds(x.specs))
+    problems.push_back(std::move(y));
+  for (auto& y : check_caches(x.specs))
     problems.push_back(std::move(y));
   if (!problems.empty())
     return make_unexpected(refusal{refusal_kind::bad_input,
@@ -226,6 +207,8 @@ expected<outcome, refusal> cluster::on(const restart_task& x) {
   auto* task = find_task(x.task);
   if (task == nullptr || task->state == task_state::pending)
     return outcome{};
+  // Who asks for a run wants one.
+  forget_result(*job, x.task.index);
   if (is_final(task->state))
     start_again(*job, x.task.index, reason::none, "restarted by a user",
                 milliseconds{0});

@@ -205,6 +205,8 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                 && (why == reason::exit_code || why == reason::signal);
   auto left
     = state == task_state::succeeded && job.spec->kind != job_kind::batch;
+  auto keeps_result = state == task_state::succeeded
+                      && is_cached(*job.spec_of(task.job_version));
   auto message = x.message;
   // What was preempted is not to blame for how it ended.
   if (is_preempted(before) && state != task_state::lost
@@ -226,7 +228,9 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                  state,
                  why,
                  std::move(message),
-                 x.exit_code});
+                 x.exit_code,
+                 false,
+                 keeps_result ? x.image_digest : std::string{}});
   judge(node, job, before, state);
   // The job may be forgotten with it.
   after_end(job, index, before);

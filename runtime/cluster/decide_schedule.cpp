@@ -170,6 +170,8 @@ void cluster::begin_run(job_record& job) {
     set_state(job, task, task_state::pending);
     wait_for_place(job, i, {});
   }
+  // Results may have come, or gone, since the last run.
+  begin_lookups(job);
   refresh(job);
 }
 

@@ -16,6 +16,9 @@ constexpr std::array<std::string_view, 4> orders{"priority", "fifo", "sjf",
 /// Bounds of priorities, as the job language has them.
 constexpr int32_t priority_max = 1'000'000;
 
+/// Each takes about a kilobyte.
+constexpr uint32_t cache_entries_max = 1'000'000;
+
 std::string names_in(const std::map<std::string, int32_t>& classes) {
   std::string result;
   for (auto& [name, priority] : classes)
@@ -39,6 +42,7 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
   take(to.priority_classes, x.priority_classes);
   take(to.concurrency, x.concurrency);
   take(to.shadow, x.shadow);
+  take(to.cache_entries, x.cache_entries);
   // A shadow that is the default policy by now has nothing to tell.
   if (to.shadow == to.strategy)
     to.shadow.clear();
@@ -75,6 +79,9 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
       wrong("/fairWeights/" + name, "must be a number above 0");
   if (!(x.overcommit >= 1) || !std::isfinite(x.overcommit))
     wrong("/overcommit", "must be a number of at least 1");
+  if (x.cache_entries < 1 || x.cache_entries > cache_entries_max)
+    wrong("/cacheEntries", "must be a whole number from 1 to "
+                             + std::to_string(cache_entries_max));
   for (auto& [name, priority] : x.priority_classes)
     if (priority < -priority_max || priority > priority_max)
       wrong("/priorityClasses/" + name,

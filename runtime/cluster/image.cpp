@@ -141,6 +141,13 @@ struct member_image {
   BOOST_DESCRIBE_CLASS(member_image, (), (node, index, present), (), ())
 };
 
+struct hit_image {
+  uint32_t index = 0;
+  hit_record hit;
+  bool operator==(const hit_image&) const = default;
+  BOOST_DESCRIBE_CLASS(hit_image, (), (index, hit), (), ())
+};
+
 struct job_image {
   std::string name;
   job_spec_ptr spec;
@@ -165,12 +172,13 @@ struct job_image {
   std::vector<hold_image> holds;
   std::optional<schedule_image> schedule;
   std::vector<member_image> members;
+  std::vector<hit_image> hits;
   bool operator==(const job_image&) const = default;
   BOOST_DESCRIBE_CLASS(job_image, (),
                        (name, spec, born, job_version, count, stopped, forget,
                         submitted_at, finished_at, finished_tasks, tasks, older,
                         extras, awaited, extra, settled_version, rolled_back_to,
-                        past_specs, holds, schedule, members),
+                        past_specs, holds, schedule, members, hits),
                        (), ())
 };
 
@@ -318,6 +326,9 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
   for (auto& [name, x] : gangs_)
     out(line_of("gang", json::write(gang_image{x.name, x.state, x.reservation,
                                                x.until.ms, x.needs})));
+  results_.save([&](const char* kind, json::value body) {
+    out(line_of(kind, std::move(body)));
+  });
   for (auto& [name, x] : jobs_) {
     job_image image{x.name,
                     x.spec,
@@ -339,7 +350,10 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                     x.past_specs,
                     {},
                     {},
+                    {},
                     {}};
+    for (auto& [index, hit] : x.hits)
+      image.hits.push_back({index, hit});
     for (auto& [node, index] : x.members)
       image.members.push_back({node, index, x.present.contains(index)});
     if (auto& y = x.schedule)
@@ -399,6 +413,8 @@ cluster::restore(const std::function<bool(std::string_view& line)>& next) {
       ok = restore_tasks(entry.value(), missing);
     else if (entry.key() == "key")
       ok = restore_key(entry.value());
+    else if (auto mine = results_.restore(entry.key(), entry.value()); !mine)
+      ok = make_unexpected(mine.error());
     // Other kinds are of a newer version that says they may be left out.
     if (!ok)
       return ok;
@@ -429,6 +445,7 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   now_ = said_at_ = {image.now};
   settings_ = image.config;
   count_quotas();
+  results_.resize(settings_.cache_entries);
   names_ = image.names;
   for (uint32_t i = 0; i < names_.size(); ++i)
     name_ids_[names_[i]] = i;
@@ -554,6 +571,9 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
     if (!job.stopped)
       await_tick(job);
   }
+  for (auto& x : image.hits)
+    job.hits[x.index] = x.hit;
+  begin_lookups(job);
   // Its tasks follow in lines of their own; it joins the queue with the last.
   enter_class(job);
   enter_gang(job);
@@ -651,7 +671,7 @@ cluster::restore_task(job_record& job, const task_record& task) {
     else if (task.not_before > now_)
       delayed_.insert({task.not_before, job.born, index});
     else
-      job.requeued.insert(index);
+      enter_queue(job, index);
   }
   if (!holds_capacity(task.state))
     return {};
@@ -671,6 +691,8 @@ cluster::restore_task(job_record& job, const task_record& task) {
   node->reserved += klass->second->request;
   node->allocations[task.allocation] = {&job, index};
   move_in(job, index, *node);
+  if (auto key = cache_key_of(job, index))
+    enter_identical(job, index, *key);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "messages/state.hpp"
 #include "messages/work.hpp"
 
+#include "runtime/cache_key.hpp"
 #include "runtime/cron.hpp"
 #include "runtime/gang.hpp"
 #include "runtime/placement/table.hpp"
@@ -125,6 +126,32 @@ struct quota_record {
 
 struct gang_record;
 
+/// What is known of the results of a job's waiting tasks: each is due, missed or
+/// joined, or fresh and not seen yet. Follows from facts and from who came first
+/// to a lookup: a controller that takes over finds it out anew.
+struct lookup_record {
+  /// See `work_key`.
+  cache_key work;
+  /// Fresh tasks below this index have been looked up.
+  uint32_t seen = 0;
+  /// Others, which are to be looked up.
+  std::set<uint32_t> due = {};
+  /// [index] Those without a result: they need a place.
+  std::map<uint32_t, cache_key> missed = {};
+  /// [index] Those that wait for the result of an identical task.
+  std::map<uint32_t, cache_key> joined = {};
+};
+
+/// What a task got instead of a run, and when.
+struct hit_record {
+  std::string key;
+  task_result result;
+  timestamp at;
+  bool joined = false;
+  bool operator==(const hit_record&) const = default;
+  BOOST_DESCRIBE_CLASS(hit_record, (), (key, result, at, joined), (), ())
+};
+
 /// When a job with a schedule ran and runs.
 struct schedule_record {
   /// The last tick that was decided, or when the schedule began to count.
@@ -208,6 +235,12 @@ struct job_record {
   uint32_t leaving = 0;
   /// Whose place the present attempt took, by index.
   std::map<uint32_t, std::string> receipts;
+  /// Of a job whose results are kept.
+  std::optional<lookup_record> lookup;
+  /// Of tasks that hold a place: what they were looked up by.
+  std::map<uint32_t, cache_key> keys;
+  /// Of tasks that are `cached`.
+  std::map<uint32_t, hit_record> hits;
 
   /// Members that shall exist: indices are below this.
   [[nodiscard]] uint32_t wanted() const { return count + extra; }
@@ -264,8 +297,17 @@ struct job_record {
   }
   /// Tasks for which a policy may find a place now.
   [[nodiscard]] uint32_t ready() const {
-    return held_back() || gated || spec->kind == job_kind::system ? 0
-                                                                  : waiting();
+    if (held_back() || gated || spec->kind == job_kind::system)
+      return 0;
+    return lookup ? static_cast<uint32_t>(lookup->missed.size()) : waiting();
+  }
+  /// Whether task `index`, which has a record, is one of them.
+  [[nodiscard]] bool is_ready(uint32_t index) const {
+    return lookup ? lookup->missed.contains(index) : requeued.contains(index);
+  }
+  /// Tasks that wait for the result of an identical one.
+  [[nodiscard]] uint32_t joined() const {
+    return lookup ? static_cast<uint32_t>(lookup->joined.size()) : 0;
   }
 };
 

@@ -164,7 +164,7 @@ uint32_t ask_for(const job_record& job,
   for (auto& [index, name] : job.avoid) {
     if (tasks == tasks_max)
       return tasks;
-    if (!job.requeued.contains(index))
+    if (!job.is_ready(index))
       continue;
     result.asks.push_back({job.born, of, 1, row_of(name)});
     result.about.push_back({job.born, of, index});
@@ -275,7 +275,7 @@ waiting::next_fair(uint32_t tasks_max,
     x.left = job.ready();
     x.choosy.clear();
     for (auto& [index, name] : job.avoid)
-      if (job.requeued.contains(index))
+      if (job.is_ready(index))
         x.choosy.emplace_back(index, name);
   };
   struct party {

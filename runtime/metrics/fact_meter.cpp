@@ -58,7 +58,15 @@ void fact_meter::on(const event&, const job_forgotten& y, const cluster&) {
   waiting_since_.erase(y.job);
 }
 
-void fact_meter::on(const event& x, const task_placed& y, const cluster&) {
+void fact_meter::on(const event&, const cache_hit&, const cluster&) {
+  to_->note_cache_lookup("hit");
+}
+
+void fact_meter::on(const event& x, const task_placed& y, const cluster& c) {
+  // Whoever needs a place was looked up in vain.
+  if (auto* job = c.find_job(y.task.job);
+      job != nullptr && is_cached(*job->spec))
+    to_->note_cache_lookup("miss");
   to_->note_attempts("placed", reason::none, 1);
   auto since = waiting_since_.find(y.task.job);
   if (y.attempt == 1 && since != waiting_since_.end())

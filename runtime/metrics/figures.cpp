@@ -31,6 +31,12 @@ std::map<std::string, uint64_t> queue_of(const cluster& c) {
       result[json::name_of(why)] += waiting;
       continue;
     }
+    if (auto joined = job.joined(); joined > 0) {
+      result[json::name_of(reason::waiting_for_result)] += joined;
+      waiting -= joined;
+      if (waiting == 0)
+        continue;
+    }
     // Each on a node of its own.
     if (job.spec->kind == job_kind::system) {
       for (auto index : job.requeued)
@@ -51,6 +57,8 @@ cluster_figures figures_of(const cluster& c, const vitals& v, timestamp now) {
   cluster_figures result;
   result.totals = views::totals_of({c, v, now});
   result.queue = queue_of(c);
+  result.kept_results = c.results().entries().size();
+  result.results = c.results().statistics();
   result.nodes.reserve(c.nodes().size());
   for (auto& [name, node] : c.nodes()) {
     node_figures x{name, node.profile.capacity, node.reserved, {}};

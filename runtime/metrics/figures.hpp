@@ -28,6 +28,9 @@ struct cluster_figures {
   /// Waiting tasks by reason.
   std::map<std::string, uint64_t> queue;
   std::vector<node_figures> nodes;
+  /// Results that are kept, and what became of others.
+  uint64_t kept_results = 0;
+  cache_statistics results;
 };
 
 /// Costs what there are nodes and jobs, not tasks.

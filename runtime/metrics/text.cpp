@@ -76,6 +76,24 @@ void put_build(families& to) {
             {{"version", TROUPE_VERSION}}, 1));
 }
 
+/// Facts count them, so that a restart does not begin at zero.
+MetricFamily removals_of(const cache_statistics& x) {
+  MetricFamily result;
+  result.name = "troupe_cache_removals_total";
+  result.help = "Results that are not kept any more, by what became of them.";
+  result.type = MetricType::Counter;
+  auto add = [&](const char* why, uint64_t count) {
+    ClientMetric y;
+    y.label = {{"reason", why}};
+    y.counter.value = static_cast<double>(count);
+    result.metric.push_back(std::move(y));
+  };
+  add("evicted", x.evictions);
+  add("expired", x.expirations);
+  add("invalidated", x.invalidations);
+  return result;
+}
+
 void put_totals(families& to, const cluster_figures& x) {
   put(to, gauge{"troupe_leader", "Whether this controller leads."}.add({}, 1));
   put(to, gauge{"troupe_journal_version", "Facts in the journal."}.add(
@@ -95,6 +113,9 @@ void put_totals(families& to, const cluster_figures& x) {
                 "Whether tries by time alone are rare, since the cluster stays "
                 "full."}
             .add({}, x.totals.retries_slowed ? 1 : 0));
+  put(to, gauge{"troupe_cache_entries", "Results that are kept."}.add(
+            {}, static_cast<double>(x.kept_results)));
+  to.push_back(removals_of(x.results));
 }
 
 void put_nodes(families& to, const std::vector<node_figures>& nodes) {

@@ -32,6 +32,7 @@ using answered = expected<boost::json::value, refusal>;
 [[nodiscard]] answered answer_to(const present& p, const get_node& x);
 [[nodiscard]] answered answer_to(const present& p, const list_queue& x);
 [[nodiscard]] answered answer_to(const present& p, const list_gangs& x);
+[[nodiscard]] answered answer_to(const present& p, const list_results& x);
 [[nodiscard]] answered answer_to(const present& p, const get_cluster& x);
 [[nodiscard]] answered answer_to(const present& p, const list_policies& x);
 [[nodiscard]] answered answer_to(const present& p, const get_map& x);
@@ -56,6 +57,18 @@ struct closure {
   std::string message;
 };
 [[nodiscard]] closure closure_of(const node_record& node);
+
+/// The result that a task has instead of a run.
+[[nodiscard]] boost::json::object write_hit(const hit_record& x);
+
+/// What came of looking up a task's result: for machines, and for people who ask
+/// why it is as it is. Nothing if none is looked up.
+struct lookup_told {
+  boost::json::object json;
+  std::string text;
+};
+[[nodiscard]] std::optional<lookup_told>
+tell_lookup(const present& p, const job_record& job, uint32_t index);
 
 /// Why one node does not take tasks, or which waiting ones it refuses.
 [[nodiscard]] answered why_node(const present& p, const std::string& name);

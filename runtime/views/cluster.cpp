@@ -53,6 +53,7 @@ cluster_view totals_of(const present& p) {
   view.concurrency = p.cluster.config().concurrency;
   view.shadow = p.cluster.config().shadow;
   view.retries_slowed = p.cluster.is_slowed_down();
+  view.cache_entries = p.cluster.config().cache_entries;
   resources capacity;
   resources reserved;
   resources used;

@@ -84,6 +84,8 @@ condition waiting_task(const cluster& c, const job_record& job,
       message += ": " + before;
     return {task_state::pending, reason::backoff, std::move(message)};
   }
+  if (job.lookup && job.lookup->joined.contains(index))
+    return wait_of_joined(c, job, index);
   auto result = job.spec->kind == job_kind::system
                   ? wait_of_member(c, job, index)
                   : wait_of(c, job);
@@ -131,6 +133,12 @@ condition live_task(const cluster& c, const job_record& job,
 
 condition
 ended_task(const job_record& job, const task_record& task, uint32_t index) {
+  if (auto hit = job.hits.find(index); hit != job.hits.end()) {
+    condition cached{task.state, reason::none, text_of(hit->second)};
+    if (job.schedule && !job.stopped)
+      cached.message += "; " + next_run_of(job);
+    return cached;
+  }
   condition result{task.state, task.why, end_of(job, task, index)};
   if (result.message.empty())
     result.message = task.state == task_state::succeeded
@@ -180,6 +188,8 @@ condition wait_of(const cluster& c, const job_record& job) {
     return job.requeued.empty()
              ? condition{task_state::pending, reason::none, {}}
              : wait_of_member(c, job, *job.requeued.begin());
+  if (job.joined() > 0 && job.ready() == 0)
+    return wait_of_joined(c, job, job.lookup->joined.begin()->first);
   auto& klass = c.queue().at(job.klass);
   condition result;
   if (!klass.blocked) {
@@ -209,6 +219,8 @@ condition wait_of(const cluster& c, const job_record& job) {
 condition condition_of(const cluster& c, const job_record& job, uint32_t index,
                        timestamp now) {
   auto* task = record_of(job, index);
+  if (task == nullptr && job.lookup && job.lookup->joined.contains(index))
+    return wait_of_joined(c, job, index);
   if (task == nullptr)
     return job.stopped ? condition{task_state::stopped, reason::stopped_by_user,
                                    "stopped before it was placed"}
@@ -262,8 +274,9 @@ reasons_of(const cluster& c, const job_record& job) {
   if (job.spec->kind == job_kind::system && !job.held_back())
     for (auto index : job.requeued)
       add(wait_of_member(c, job, index).why, 1);
-  else if (auto waiting = job.waiting(); waiting > 0)
+  else if (auto waiting = job.waiting() - job.joined(); waiting > 0)
     add(wait_of(c, job).why, waiting);
+  add(reason::waiting_for_result, job.joined());
   auto left = job.in_state(task_state::failed) + job.in_state(task_state::lost);
   auto most = std::min<size_t>(job.tasks.size(), counted_tasks_max);
   for (size_t i = 0; i < most && left > 0; ++i) {

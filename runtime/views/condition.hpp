@@ -37,6 +37,13 @@ record_of(const job_record& job, uint32_t index);
 /// What `job` waits for other than a place. REQUIRES: `job.held_back()`.
 [[nodiscard]] condition held_back(const cluster& c, const job_record& job);
 
+/// Why a task is not placed that waits for an identical one. REQUIRES: it does.
+[[nodiscard]] condition
+wait_of_joined(const cluster& c, const job_record& job, uint32_t index);
+
+/// Whose result a task has.
+[[nodiscard]] std::string text_of(const hit_record& x);
+
 /// Why `gang` does not start.
 [[nodiscard]] condition wait_of(const gang_record& gang);
 

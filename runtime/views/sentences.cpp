@@ -117,6 +117,8 @@ std::string sentence_of(reason x) {
     return "stopped by a user";
   case reason::waiting_for_schedule:
     return "it waits for the next tick of its schedule";
+  case reason::waiting_for_result:
+    return "it waits for the result of an identical task";
   }
   return {};
 }

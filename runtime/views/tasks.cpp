@@ -151,13 +151,22 @@ value write_task(const present& p, const job_record& job, uint32_t index) {
   view.submitted_at = job.submitted_at;
   if (auto* task = record_of(job, index))
     add_record(view, p, job, *task);
+  auto hit = job.hits.find(index);
+  if (hit != job.hits.end()) {
+    view.exit_code = 0;
+    view.started_at.reset();
+    view.ended_at = hit->second.at;
+  }
   object result;
-  result.reserve(28);
+  result.reserve(30);
   result["exitCode"] = nullptr;
   result["startedAt"] = nullptr;
   result["endedAt"] = nullptr;
   json::write_members(result, view, json::detail::full);
   result["reason"] = reason_json(view.why);
+  result["cachedFrom"] = nullptr;
+  if (hit != job.hits.end())
+    result["cachedFrom"] = write_hit(hit->second);
   result["attempts"] = attempts_of(p, job, index);
   return result;
 }

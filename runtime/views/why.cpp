@@ -102,6 +102,9 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   auto& klass = p.cluster.queue().at(job.klass);
   auto& t = p.cluster.table();
   to.strategy = klass.of->strategy;
+  // It needs no place if that one succeeds.
+  if (to.why == reason::waiting_for_result)
+    return;
   // Where it would fit is another question until it may be placed at all.
   if (job.held_back()) {
     suggest_release(to, p.cluster, job);
@@ -211,7 +214,7 @@ void tell_placed(why_view& to, const present& p, const job_record& job,
 void tell_ended(why_view& to, const present& p, const job_record& job,
                 uint32_t index) {
   auto* task = record_of(job, index);
-  if (task == nullptr || task->attempt == 0)
+  if (task == nullptr || task->attempt == 0 || job.hits.contains(index))
     return;
   to.message
     = "attempt " + std::to_string(task->attempt) + " on "
@@ -243,7 +246,13 @@ why_task(const present& p, const job_record& job, uint32_t index) {
     tell_placed(view, p, job, index);
   else
     tell_ended(view, p, job, index);
-  return write_why(view);
+  auto lookup = tell_lookup(p, job, index);
+  if (lookup && !lookup->text.empty())
+    view.message += "; " + lookup->text;
+  auto result = write_why(view);
+  if (lookup)
+    result["cache"] = std::move(lookup->json);
+  return result;
 }
 
 // -- jobs ---------------------------------------------------------------------

@@ -68,6 +68,17 @@ class Docker(ClusterTest):
                 self.task(first["id"])), "the container is measured")
         self.assertLess(usage["memoryBytes"], 32 << 20)
 
+    def test_an_identical_container_is_not_started_twice(self):
+        job = container("echo once", cache=True)
+        first = self.submit_and_wait({**job, "name": "first"}, "succeeded")
+        second = self.submit_and_wait({**job, "name": "second"}, "cached")
+        self.assertEqual(self.containers_of(second["id"]), [])
+        self.assertEqual(second["cachedFrom"]["task"], first["id"])
+        kept = self.items("/v1/cache")[0]
+        self.assertEqual(kept["image"], IMAGE)
+        self.assertEqual(kept["imageDigest"],
+                         self.only_container_of(first["id"])["Image"])
+
     def test_exit_codes_and_output_are_those_of_the_container(self):
         for code in (0, 7):
             file = self.write_job(f"code-{code}", container(

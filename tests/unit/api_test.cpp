@@ -148,8 +148,8 @@ const row rows[] = {
   {method::get, "/v1/live", "", live_at},
   {method::post, "/v1/plan", R"({"change": {"drainNode": "n1"}})", plan_at},
   {method::get, "/v1/backup", "", page_at},
-  {method::get, "/v1/cache", "", 501},
-  {method::del, "/v1/cache", "", 501},
+  {method::get, "/v1/cache", "", query_at},
+  {method::del, "/v1/cache", "", command_at},
   {method::put, "/v1/settings", R"({"strategy":"spread"})", command_at},
   {method::get, "/healthz", "", page_at},
   {method::get, "/readyz", "", page_at},
@@ -455,7 +455,7 @@ TEST_CASE("reports say what became of a node's work") {
     parsed(method::post, "/v1/nodes/n1/reports", R"({"reports": [
       {"task": "web.0", "attempt": 1, "sequence": 4, "state": "running"},
       {"task": "job.1", "attempt": 2, "state": "failed", "exitCode": 3,
-       "message": "boom"}], "acknowledged": 9})"));
+       "message": "boom", "imageDigest": "sha256:01"}], "acknowledged": 9})"));
   CHECK(x.what.node == "n1");
   CHECK(x.acknowledged == 9);
   REQUIRE(x.what.reports.size() == 2);
@@ -463,6 +463,7 @@ TEST_CASE("reports say what became of a node's work") {
   CHECK(x.what.reports[0].sequence == 4);
   CHECK(x.what.reports[1].why == reason::exit_code);
   CHECK(x.what.reports[1].exit_code == 3);
+  CHECK(x.what.reports[1].image_digest == "sha256:01");
   CHECK(pointers(refused(method::post, "/v1/nodes/n1/reports", R"({"reports":[
       {"task": "web", "state": "pending", "attempt": 0, "extra": 1},
       {"state": "failed", "reason": "bad luck"}]})"))
@@ -495,6 +496,32 @@ TEST_CASE("a heartbeat may say what is used, or nothing") {
   CHECK(std::get<heartbeat_request>(y).beat.node == "n1");
 }
 
+TEST_CASE("results are listed and forgotten by key, job and prefix") {
+  std::string key(64, 'a');
+  auto list = asked<list_results>("/v1/cache?job=etl&prefix=e&limit=7");
+  CHECK(list == list_results{{"", "etl", "e"}, 7, ""});
+  CHECK(commanded<forget_results>(method::del, "/v1/cache?key=" + key)
+        == forget_results{{.key = key}});
+  CHECK(commanded<forget_results>(method::del, "/v1/cache")
+        == forget_results{});
+  auto no = refused(method::del,
+                    "/v1/cache?key=12&job=A&prefix=" + std::string(65, 'x'));
+  CHECK(no.status == 400);
+  CHECK(pointers(no) == pointer_set{"/key", "/job", "/prefix"});
+  // A script's variable that is not set, or a slip, must not mean all.
+  CHECK(pointers(refused(method::del, "/v1/cache?job="))
+        == pointer_set{"/job"});
+  CHECK(pointers(refused(method::del, "/v1/cache?jobs=etl"))
+        == pointer_set{"/jobs"});
+  CHECK(pointers(refused(method::get, "/v1/cache?limit=0&key=x"))
+        == pointer_set{"/limit", "/key"});
+  outcome gone;
+  gone.version = 7;
+  gone.removed = 3;
+  CHECK(render({forget_results{}, false, telling::removal}, gone).body
+        == R"({"version":7,"removed":3})");
+}
+
 TEST_CASE("work, exec and settings take what they need") {
   auto x = std::get<node_work_request>(
     parsed(method::get, "/v1/nodes/n1/work?wait=30s"));
@@ -518,6 +545,12 @@ TEST_CASE("work, exec and settings take what they need") {
   CHECK(more.priority_classes->at("urgent") == 100);
   CHECK(more.concurrency->at("user=ann") == 3);
   CHECK(more.shadow == "");
+  CHECK(commanded<change_settings>(method::put, "/v1/settings",
+                                   R"({"cacheEntries":50})")
+          .cache_entries
+        == 50);
+  CHECK(pointers(refused(method::put, "/v1/settings", R"({"cacheEntries":0})"))
+        == pointer_set{"/cacheEntries"});
 }
 
 // -- answers ------------------------------------------------------------------

@@ -32,7 +32,8 @@ const std::string labels
 
 std::string
 inspect_of(const std::string& state, const std::string& of = labels) {
-  return R"({"Id":"abc","State":)" + state + R"(,"Config":{)" + of + "}}";
+  return R"({"Id":"abc","Image":"sha256:01","State":)" + state
+         + R"(,"Config":{)" + of + "}}";
 }
 
 } // namespace
@@ -169,6 +170,7 @@ TEST_CASE("an inspection tells how a container ended") {
     CHECK(found->exit.code == x.code);
     CHECK(found->exit.oom == x.oom);
     CHECK(found->exit.signal == x.signal);
+    CHECK(found->exit.image == "sha256:01");
   }
 }
 

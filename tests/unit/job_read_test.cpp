@@ -676,6 +676,7 @@ TEST_CASE("rules on a life are checked") {
      "/schedule/overlap"},
     {R"("cache": true)", "/cache"},
     {R"("kind": "batch", "cache": {"ttl": "-1s"})", "/cache/ttl"},
+    {R"("kind": "batch", "cache": {"ttl": "0s"})", "/cache/ttl"},
     {R"("kind": "batch", "cache": {"inputs": [1]})", "/cache/inputs/0"},
     {R"("update": {"maxUnavailable": 0, "maxSurge": 0})", "/update"},
     {R"("update": {"rollback": "yes"})", "/update/rollback"},

@@ -181,7 +181,7 @@ private:
     if (x.kind == job_kind::batch && maybe()) {
       x.cache = cache_rule{};
       if (maybe())
-        x.cache->ttl = time();
+        x.cache->ttl = time() + std::chrono::milliseconds{1};
       if (maybe())
         x.cache->inputs = words();
     }

@@ -58,7 +58,11 @@ TEST_CASE("metrics name what the cluster holds, in base units") {
   figures.totals.tasks = {{"running", 3}};
   figures.queue = {{"insufficientCpu", 4}};
   figures.nodes.push_back({"n1", {4'000, 1'024, 500, {}}, {500, 0, 0, {}}, {}});
+  figures.kept_results = 9;
+  figures.results.evictions = 5;
   auto text = text_of(runtime::controller_meters{}, figures);
+  CHECK(has(text, "troupe_cache_entries 9"));
+  CHECK(has(text, "troupe_cache_removals_total{reason=\"evicted\"} 5"));
   CHECK(has(text, "# HELP troupe_nodes Nodes by state."));
   CHECK(has(text, "# TYPE troupe_nodes gauge"));
   CHECK(has(text, "troupe_nodes{state=\"ready\"} 2"));
@@ -114,6 +118,31 @@ TEST_CASE("facts are counted, and timed from submission to place to start") {
   CHECK(has(text, "troupe_task_start_latency_seconds_count 1"));
   CHECK(has(text, "troupe_task_start_latency_seconds_sum 0.5"));
   CHECK(has(text, "troupe_task_restarts_total 0"));
+}
+
+TEST_CASE("lookups of results are counted by what came of them") {
+  metered_cluster c;
+  c.join(a_node("n1"));
+  c.submit(a_job("a").cached());
+  c.submit(a_job("plain"));
+  c.place();
+  c.started({"a", 0});
+  c.ended({"a", 0});
+  c.submit(a_job("b").cached());
+  auto text = c.text();
+  CHECK(has(text, "troupe_cache_lookups_total{result=\"hit\"} 1"));
+  CHECK(has(text, "troupe_cache_lookups_total{result=\"miss\"} 1"));
+}
+
+TEST_CASE("waiting for a result is a reason of its own") {
+  metered_cluster c;
+  c.join(a_node("n1"));
+  c.submit(a_job("a").cached());
+  c.submit(a_job("b").cached());
+  c.place();
+  auto figures = runtime::figures_of(c.core, {}, c.now);
+  CHECK(figures.queue
+        == std::map<std::string, uint64_t>{{"waitingForResult", 1}});
 }
 
 TEST_CASE("tasks that are added wait since they were added") {

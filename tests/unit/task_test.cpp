@@ -72,6 +72,14 @@ TEST_CASE("a task reports what its run does, its end once") {
   CHECK_FALSE(x.stop(reason::stopped_by_user, {}, t0 + 5s).stop_run);
 }
 
+TEST_CASE("a run that ended well tells which image it ran") {
+  auto x = a_task();
+  static_cast<void>(x.hear(an_event(run_phase::started)));
+  auto end = an_end(task_state::succeeded, 0);
+  end.image_digest = "sha256:01";
+  CHECK(x.hear(end).report->image_digest == "sha256:01");
+}
+
 TEST_CASE("a task that is asked to stop has stopped, whatever its exit code") {
   auto x = a_task(an_item());
   static_cast<void>(x.hear(an_event(run_phase::started)));

@@ -10,7 +10,7 @@ export const EVENT_TYPES = [
   "jobSubmitted", "jobUpdated", "jobScaled", "jobStopped", "taskPlaced", "taskStarted", "taskHealthChanged",
   "taskEnded", "taskPreempted", "taskRequeued", "gangReserved", "gangCommitted", "gangReleased", "nodeJoined",
   "nodeUnhealthy", "nodeReady", "nodeRemoved", "nodeCordoned", "nodeDraining", "nodeDrained", "nodeLabelled",
-  "settingsChanged", "cacheHit", "leaderElected",
+  "settingsChanged", "cacheHit", "cacheInvalidated", "leaderElected",
 ];
 
 const BAD = new Set(["nodeUnhealthy", "nodeRemoved", "taskPreempted"]);

@@ -83,7 +83,7 @@ function actions(app: App, x: TaskView): Child {
   });
   return h("span", { class: "actions" },
     button("Restart", act("restart", `Restart ${x.id}?`, "It is stopped and placed anew, perhaps elsewhere.", false)),
-    !["stopped", "succeeded", "failed"].includes(x.state)
+    !["stopped", "succeeded", "failed", "cached"].includes(x.state)
       && button("Stop", act("stop", `Stop ${x.id}?`, "It is stopped and not started again.", true), "danger"));
 }
 

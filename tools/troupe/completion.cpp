@@ -118,7 +118,7 @@ constexpr auto known_values = std::to_array<known_words>({
    "taskHealthChanged taskEnded taskPreempted taskRequeued gangReserved "
    "gangCommitted gangReleased nodeJoined nodeUnhealthy nodeReady nodeRemoved "
    "nodeCordoned nodeDraining nodeDrained nodeLabelled settingsChanged "
-   "cacheHit leaderElected"},
+   "cacheHit cacheInvalidated leaderElected"},
 });
 
 constexpr auto file_options = std::to_array<std::string_view>(

@@ -53,8 +53,10 @@ std::string tasks_text(const json_value& job) {
   auto& counts = field(job, "tasks");
   std::string_view wanted
     = text(job, "kind") == "batch" ? "succeeded" : "running";
-  auto result = fmt::format("{}/{} {}", whole(counts, wanted),
-                            whole(job, "count"), wanted);
+  // Those that have the result of another have succeeded.
+  auto done = whole(counts, wanted)
+              + (wanted == "succeeded" ? whole(counts, "cached") : 0);
+  auto result = fmt::format("{}/{} {}", done, whole(job, "count"), wanted);
   for (auto& [state, count] : members(counts))
     if (state != wanted && whole(counts, state) > 0)
       result += fmt::format(", {} {}", whole(counts, state),

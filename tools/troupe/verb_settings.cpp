@@ -15,8 +15,8 @@ namespace troupe::tools {
 namespace {
 
 constexpr const char* shown[]
-  = {"strategy",   "queueOrder",      "fairBy",      "fairWeights",
-     "overcommit", "priorityClasses", "concurrency", "shadow"};
+  = {"strategy",        "queueOrder",  "fairBy", "fairWeights", "overcommit",
+     "priorityClasses", "concurrency", "shadow", "cacheEntries"};
 
 /// NAME=NUMBER, where the name may have "=" in it; without a number, `number` is
 /// null. Nothing if `text` is something else.
@@ -106,6 +106,7 @@ int run_settings(int argc, char** argv) {
   std::vector<std::string> weights;
   std::vector<std::string> classes;
   std::vector<std::string> limits;
+  std::optional<uint64_t> cache_entries;
   command_line line{"settings",
                     "Shows settings of the cluster, or changes them"};
   line.option("--strategy", "NAME", strategy,
@@ -129,6 +130,8 @@ int run_settings(int argc, char** argv) {
     "a policy that decides on the same without effect, to be compared "
     "here; \"\" ends it");
   line.flag("--promote", promote, "makes the shadow the default strategy");
+  line.option("--cache-entries", "N", cache_entries,
+              "how many results of batch tasks are kept");
   declare(line, how);
   declare(line, x);
   line.example("troupe settings --strategy spread",
@@ -159,6 +162,8 @@ int run_settings(int argc, char** argv) {
         fmt::format("--overcommit {}: should be a number, such as 1.5",
                     inert(*overcommit))));
   }
+  if (cache_entries)
+    wanted["cacheEntries"] = *cache_entries;
   if (shadow)
     wanted["shadow"] = *shadow;
   if (promote) {
@@ -213,7 +218,8 @@ int run_settings(int argc, char** argv) {
        {"Fair weights", numbers_text(settings["fairWeights"])},
        {"Overcommit", amount_text(number(settings, "overcommit"))},
        {"Priorities", numbers_text(settings["priorityClasses"])},
-       {"Concurrency", numbers_text(settings["concurrency"])}},
+       {"Concurrency", numbers_text(settings["concurrency"])},
+       {"Results kept", amount_text(number(settings, "cacheEntries"))}},
       s.l);
   });
 }

@@ -276,8 +276,10 @@ read_inspect(const owner& who, std::string_view text) {
     return make_unexpected("the container is not of this node");
   result->id = text_at(*root, "Id");
   result->state = state_of(text_at(*state, "Status"));
-  if (result->state == container_state::exited)
+  if (result->state == container_state::exited) {
     result->exit = read_exit(*state);
+    result->exit.image = text_at(*root, "Image");
+  }
   if (auto* network = member(*root, "NetworkSettings"))
     result->address = address_in(*network);
   return *result;

@@ -144,6 +144,8 @@ struct exit_status {
   std::string finished_at{};
   /// It ended while the engine was away, which may be what ended it.
   bool while_away = false;
+  /// What the engine calls its image: `sha256:..`.
+  std::string image{};
   bool operator==(const exit_status&) const = default;
 };
 
