@@ -93,7 +93,7 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
         "memory, or sqlite:PATH; default: journal.db in the data directory");
     add(app, "strategy", to.strategy,
         "Default placement: binpack, spread, firstFit, roundRobin, "
-        "leastLoaded, mostFreeCpu");
+        "leastLoaded, fgd, mostFreeCpu");
     add(app, "heartbeat", to.heartbeat, "How often nodes say that they live");
     add(app, "unhealthy-after", to.unhealthy_after,
         "Silence that makes a node unhealthy");

@@ -8,8 +8,6 @@ namespace troupe::runtime::placement {
 
 namespace {
 
-constexpr uint16_t whole_device = 1000;
-
 bool by_hash(const tally& x, uint64_t hash) {
   return x.hash < hash;
 }
@@ -161,6 +159,14 @@ uint16_t holdings::gpu_most_left(uint32_t devices) const {
     if (gpu_used_[i] < whole_device)
       result
         = std::max(result, static_cast<uint16_t>(whole_device - gpu_used_[i]));
+  return result;
+}
+
+std::vector<uint16_t> holdings::gpus_left(uint32_t devices) const {
+  std::vector<uint16_t> result(devices, whole_device);
+  for (size_t i = 0; i < std::min(result.size(), gpu_used_.size()); ++i)
+    result[i] = static_cast<uint16_t>(whole_device
+                                      - std::min(whole_device, gpu_used_[i]));
   return result;
 }
 

@@ -8,6 +8,9 @@
 
 namespace troupe::runtime::placement {
 
+/// One device, in the thousandths that shares are counted in.
+inline constexpr uint16_t whole_device = 1000;
+
 /// What a placed task holds beyond plain amounts.
 struct occupation {
   /// Indices of devices; the share is the class's request.
@@ -60,6 +63,8 @@ public:
   [[nodiscard]] uint32_t gpus_free(uint32_t devices) const;
   /// The most that is left on one of `devices`.
   [[nodiscard]] uint16_t gpu_most_left(uint32_t devices) const;
+  /// [device], thousandths.
+  [[nodiscard]] std::vector<uint16_t> gpus_left(uint32_t devices) const;
   [[nodiscard]] int64_t gpu_millis() const;
   [[nodiscard]] const std::vector<named_resource>& named() const {
     return named_.named;

@@ -58,8 +58,8 @@ public:
   explain(const table& snapshot, const task_class& x) const;
 };
 
-/// `binpack`, `spread`, `firstFit`, `roundRobin`, `leastLoaded`, `mostFreeCpu`;
-/// null if unknown.
+/// `binpack`, `spread`, `firstFit`, `roundRobin`, `leastLoaded`, `fgd`,
+/// `mostFreeCpu`; null if unknown.
 [[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view strategy);
 [[nodiscard]] std::vector<std::string> policy_names();
 

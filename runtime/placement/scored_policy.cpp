@@ -129,9 +129,11 @@ placed_run scored_policy::place(const ask& x) {
 proposal
 scored_policy::propose(const table& snapshot, std::span<const ask> asks) {
   work_ = snapshot;
-  if (by_->remembers())
+  auto learned = by_->learn(snapshot, asks);
+  if (by_->remembers() || learned_ != learned)
     for (auto& x : views_)
       x.view.forget();
+  learned_ = learned;
   proposal result;
   result.runs.reserve(asks.size());
   for (auto& x : asks)
@@ -143,6 +145,7 @@ scored_policy::propose(const table& snapshot, std::span<const ask> asks) {
 
 explanation
 scored_policy::explain(const table& snapshot, const task_class& x) const {
+  by_->learn(snapshot, {});
   return explain_by(*by_, snapshot, x);
 }
 

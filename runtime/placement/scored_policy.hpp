@@ -60,6 +60,8 @@ private:
   // Least recently used first.
   views views_;
   size_t bytes_ = 0;
+  // What `scorer::learn` said when views were last right.
+  uint64_t learned_ = 0;
   std::unordered_map<const task_class*, views::iterator, class_hash,
                      class_equal>
     view_by_class_;

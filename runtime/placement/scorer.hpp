@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "runtime/placement/scan.hpp"
 
 namespace troupe::runtime::placement {
+
+struct ask;
 
 /// What a strategy thinks of a node where a task fits. Rules, preferences and
 /// spreading are the same for all strategies and not its concern.
@@ -23,9 +26,14 @@ public:
   /// What users write as `strategy`.
   [[nodiscard]] virtual std::string_view name() const = 0;
 
+  /// Tells what is known when a proposal or an explanation begins, for
+  /// strategies that look further than a node. While the answer stays the same,
+  /// so do scores.
+  virtual uint64_t learn(const table& snapshot, std::span<const ask> asks);
+
   /// In points; higher wins. Should stay between 0 and 2: a preference of
   /// weight 1 is worth one point. Steps below 2^-20 are lost. Must depend on
-  /// nothing but the row of `n`, the class, and what `placed` told.
+  /// nothing but the row of `n`, the class, and what `learn` and `placed` told.
   /// REQUIRES: the task fits on `n`.
   [[nodiscard]] virtual double
   score(const table& t, node_index n, const known_class& c) const = 0;
@@ -54,6 +62,14 @@ using scorer_ptr = std::unique_ptr<scorer>;
 
 /// The sample of a strategy of one's own: most cores free wins.
 [[nodiscard]] scorer_ptr make_most_free_cpu();
+
+/// Keeps GPUs usable for those who come later.
+[[nodiscard]] scorer_ptr make_fgd();
+
+/// How full `n` is when a task of `c` has come, as `formula::fullness` says, with
+/// its GPUs if `c` asks for some.
+[[nodiscard]] units
+fullness_after(const table& t, node_index n, const known_class& c);
 
 /// What a task of `c` meets on every node, scored by `by`, with preferences and
 /// spreading.

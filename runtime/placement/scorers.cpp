@@ -13,11 +13,27 @@ scorer::parts(const table& t, node_index n, const known_class& c) const {
   return {{std::string{name()}, to_points(to_units(score(t, n, c)))}};
 }
 
+uint64_t scorer::learn(const table&, std::span<const ask>) {
+  // Most strategies look at nothing but nodes.
+  return 0;
+}
+
 void scorer::placed(const table&, node_index) {
   // Most strategies remember nothing.
 }
 
 namespace {
+
+units score_by(formula x, const table& t, node_index n, const known_class& c) {
+  auto& p = t.page_at(n / page_rows);
+  auto i = n % page_rows;
+  auto gpu = -1.0f;
+  if (c.asks_gpu() && p.gpus[i] > 0)
+    gpu = p.gpu_used[i]
+          + static_cast<float>(c.of.request.gpu_millis)
+              / (static_cast<float>(p.gpus[i]) * 1000.0f);
+  return score_row(x, p, i, {c.cpu, c.memory}, gpu);
+}
 
 // -- strategies with a formula -----------------------------------------------
 
@@ -55,14 +71,7 @@ public:
 
 private:
   units row_units(const table& t, node_index n, const known_class& c) const {
-    auto& p = t.page_at(n / page_rows);
-    auto i = n % page_rows;
-    auto gpu = -1.0f;
-    if (c.asks_gpu() && p.gpus[i] > 0)
-      gpu = p.gpu_used[i]
-            + static_cast<float>(c.of.request.gpu_millis)
-                / (static_cast<float>(p.gpus[i]) * 1000.0f);
-    return score_row(formula_, p, i, {c.cpu, c.memory}, gpu);
+    return score_by(formula_, t, n, c);
   }
 
   std::string_view name_;
@@ -133,16 +142,21 @@ scorer_ptr make_least_loaded() {
   return std::make_unique<formula_scorer>("leastLoaded", formula::load);
 }
 
-constexpr std::array<std::pair<std::string_view, scorer_ptr (*)()>, 6> known{{
+constexpr std::array<std::pair<std::string_view, scorer_ptr (*)()>, 7> known{{
   {"binpack", make_binpack},
   {"spread", make_spread},
   {"firstFit", make_first_fit},
   {"roundRobin", make_round_robin},
   {"leastLoaded", make_least_loaded},
+  {"fgd", make_fgd},
   {"mostFreeCpu", make_most_free_cpu},
 }};
 
 } // namespace
+
+units fullness_after(const table& t, node_index n, const known_class& c) {
+  return score_by(formula::fullness, t, n, c);
+}
 
 scorer_ptr make_scorer(std::string_view name) {
   for (auto& [known_name, make] : known)

@@ -246,12 +246,20 @@ void table::hold(node_index n, const known_class& c, const occupation& o) {
   p.memory_since[i] += request.memory_bytes;
   ++p.tasks[i];
   derive_use(p, i);
+  if (c.asks_gpu())
+    note_demand(c);
   if (c.leaves_traces()) {
     edit_holdings(n).add(c, o);
     derive_holdings(p, n);
   } else {
     derive_offer(p, i);
   }
+}
+
+void table::note_demand(const known_class& c) {
+  if (gpu_demand_ == nullptr)
+    gpu_demand_ = std::make_shared<gpu_demand>();
+  own(gpu_demand_).note(c);
 }
 
 void table::vacate(node_index n, const task_class& x, const occupation& o) {

@@ -9,6 +9,7 @@
 #include "messages/expected.hpp"
 #include "messages/state.hpp"
 
+#include "runtime/placement/gpu_demand.hpp"
 #include "runtime/placement/holdings.hpp"
 #include "runtime/placement/known_class.hpp"
 #include "runtime/placement/page.hpp"
@@ -89,6 +90,10 @@ public:
   [[nodiscard]] resources used(node_index n) const;
   /// `total` without `used`: below 0 after a node shrank.
   [[nodiscard]] resources free(node_index n) const;
+  /// [device], thousandths that are left.
+  [[nodiscard]] std::vector<uint16_t> gpus_left(node_index n) const;
+  /// What tasks with GPUs asked for that came of late; see `gpu_demand`.
+  [[nodiscard]] std::shared_ptr<const gpu_wishes> typical_gpu_demand() const;
   /// Tasks on `n` with label `x`.
   [[nodiscard]] uint32_t tasks_having(node_index n, const label& x) const;
   /// Tasks on `n` whose rule avoids `x`.
@@ -143,6 +148,7 @@ private:
   void derive_offer(page& p, uint32_t i) const;
   void derive_holdings(page& p, node_index n) const;
   void hold(node_index n, const known_class& c, const occupation& o);
+  void note_demand(const known_class& c);
   [[nodiscard]] const holdings* holdings_of(node_index n) const {
     return holdings_[n / page_rows]->of[n % page_rows].get();
   }
@@ -157,6 +163,8 @@ private:
   std::vector<std::shared_ptr<named_page>> named_;
   std::vector<uint64_t> stamps_;
   std::vector<uint64_t> label_stamps_;
+  // Null until a task asked for GPUs.
+  std::shared_ptr<gpu_demand> gpu_demand_;
 };
 
 /// Whether `labels` satisfy every requirement.

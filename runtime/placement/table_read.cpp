@@ -66,6 +66,18 @@ resources table::free(node_index n) const {
   return result;
 }
 
+std::vector<uint16_t> table::gpus_left(node_index n) const {
+  static const holdings nothing;
+  auto held = holdings_of(n);
+  return (held ? *held : nothing)
+    .gpus_left(pages_[n / page_rows]->gpus[n % page_rows]);
+}
+
+std::shared_ptr<const gpu_wishes> table::typical_gpu_demand() const {
+  static const auto nothing = std::make_shared<const gpu_wishes>();
+  return gpu_demand_ ? gpu_demand_->typical() : nothing;
+}
+
 uint32_t table::tasks_having(node_index n, const label& x) const {
   auto held = holdings_of(n);
   auto hash = tally_hash(tally_kind::having, x);

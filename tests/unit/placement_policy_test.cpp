@@ -162,6 +162,9 @@ std::unique_ptr<policy> a_policy(const std::string& strategy, instructions x) {
 
 TEST_CASE("a policy finds what a search from scratch finds") {
   for (auto& strategy : policy_names()) {
+    // Depends on who came before, too: see placement_fgd_test.cpp.
+    if (strategy == "fgd")
+      continue;
     for (uint64_t seed = 1; seed <= 6; ++seed) {
       CAPTURE(strategy);
       CAPTURE(seed);

@@ -170,7 +170,7 @@ TEST_CASE("mostFreeCpu takes the node with most free cores") {
 TEST_CASE("every strategy has a policy of its name") {
   CHECK(policy_names()
         == std::vector<std::string>{"binpack", "spread", "firstFit",
-                                    "roundRobin", "leastLoaded",
+                                    "roundRobin", "leastLoaded", "fgd",
                                     "mostFreeCpu"});
   for (auto& name : policy_names())
     CHECK(make_policy(name)->name() == name);

@@ -16,7 +16,9 @@ constexpr auto usage
   = "Measures this program on this machine.\n\n"
     "  troupe bench place     places tasks on nodes, in memory\n"
     "  troupe bench cluster   runs tasks from submission to exit on simulated\n"
-    "                         nodes, with real actors and the real journal\n\n"
+    "                         nodes, with real actors and the real journal\n"
+    "  troupe bench trace     plays recorded tasks with GPUs, and says how much\n"
+    "                         of the GPUs gets used\n\n"
     "Each has --help.\n"
     "\n"
     "Example:\n"
@@ -83,6 +85,8 @@ int run_bench(int argc, char** argv) {
     return run_bench_place(argc - 1, argv + 1);
   if (what == "cluster")
     return run_bench_cluster(argc - 1, argv + 1);
+  if (what == "trace")
+    return run_bench_trace(argc - 1, argv + 1);
   auto helped = what == "--help" || what == "-h";
   (helped ? std::cout : std::cerr) << usage;
   return helped ? 0 : 2;

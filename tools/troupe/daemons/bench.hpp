@@ -2,10 +2,11 @@
 
 namespace troupe::tools {
 
-/// `troupe bench place|cluster`: the figures of the README, repeatable.
+/// `troupe bench place|cluster|trace`: the figures of the README, repeatable.
 int run_bench(int argc, char** argv);
 
 int run_bench_place(int argc, char** argv);
 int run_bench_cluster(int argc, char** argv);
+int run_bench_trace(int argc, char** argv);
 
 } // namespace troupe::tools
