@@ -313,12 +313,13 @@ void agent_state::end(allocation_id x, reason why, const std::string& message) {
 
 void agent_state::end_all() {
   ending = true;
-  for (auto& [allocation, task] : tasks) {
-    if (task.actor)
-      self->send(task.actor, end_task{});
-    if (store)
-      store->forget(allocation);
-  }
+  // Nothing is forgotten: what has not ended when the process is gone still takes
+  // its place here, and an end that is not acknowledged is still to be told.
+  // What is being stopped already keeps its reason.
+  for (auto& [allocation, task] : tasks)
+    if (core.find(allocation) != nullptr
+        && core.progress(allocation).stopping == reason::none)
+      end(allocation, reason::node_lost, "troupe was ended on its node");
   check_all_ended();
 }
 

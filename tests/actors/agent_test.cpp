@@ -617,3 +617,53 @@ TEST_CASE("ending all tasks is answered when the last one has ended") {
   s.hear(8, run_phase::ended, 143);
   CHECK(answer->value);
 }
+
+TEST_CASE("what still runs when all was ended is in the next hello, and ends") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.attach(1, "session");
+  s.give({start(7)});
+  s.hear(7, run_phase::started);
+  auto answer = s.world.ask<all_tasks_ended>(s.aut, end_all_tasks{});
+  s.world.settle();
+  CHECK_FALSE(answer->is_there());
+  s.end_process();
+  run_event alive;
+  alive.run = {{7}, 1};
+  alive.phase = run_phase::started;
+  s.r.found.runs = {alive};
+  s.begin(store.path);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].state == task_state::running);
+  CHECK(s.r.starts[{7}] == 1);
+  CHECK(s.r.stops[{7}] == 2);
+  s.hear(7, run_phase::ended, 143);
+  known = s.inventory_now();
+  CHECK(known[0].state == task_state::stopped);
+  CHECK(known[0].why == reason::node_lost);
+}
+
+TEST_CASE("what had ended before all was ended is still told after a restart") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  s.give({start(7)});
+  s.hear(7, run_phase::started);
+  s.hear(7, run_phase::ended, 3);
+  auto answer = s.world.ask<all_tasks_ended>(s.aut, end_all_tasks{});
+  s.world.settle();
+  CHECK(answer->value);
+  s.end_process();
+  run_event end;
+  end.run = {{7}, 1};
+  end.phase = run_phase::ended;
+  s.r.found.runs = {end};
+  s.begin(store.path);
+  s.hear(7, run_phase::ended, 3);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].state == task_state::failed);
+  CHECK(known[0].exit_code == 3);
+}
