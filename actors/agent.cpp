@@ -55,7 +55,7 @@ void agent_state::adopt_from(driver_kind kind,
         note_operation(kind, "adopt", x.error.empty(), began);
         std::set<run_id> strays;
         for (auto& y : x.runs) {
-          core.find_run(y.run);
+          core.find_run(y);
           strays.insert(y.run);
         }
         for (auto& y : entries) {

@@ -160,14 +160,18 @@ agent::want_stop(allocation_id x, reason why, std::string message) {
   return progress;
 }
 
-void agent::find_run(const run_id& x) {
-  auto at = known_.find(x.allocation);
-  if (at == known_.end() || x.attempt < at->second.progress.attempt)
+void agent::find_run(const run_event& x) {
+  auto at = known_.find(x.run.allocation);
+  if (at == known_.end() || x.run.attempt < at->second.progress.attempt)
     return;
-  at->second.progress.attempt = x.attempt;
-  at->second.progress.begun = true;
-  at->second.last.attempt = x.attempt;
-  at->second.last.state = task_state::running;
+  auto& [item, progress, last] = at->second;
+  if (x.run.attempt > progress.attempt)
+    last.state = task_state::starting;
+  progress.attempt = last.attempt = x.run.attempt;
+  progress.begun = true;
+  // What is being prepared, or was given up on the way, has not run.
+  if (x.phase == run_phase::started || x.exit_code)
+    last.state = task_state::running;
 }
 
 void agent::acknowledge(uint64_t sequence) {

@@ -50,7 +50,7 @@ public:
 
   /// Notes that a driver has a run from an earlier life, whatever is on disk of
   /// it.
-  void find_run(const run_id& x);
+  void find_run(const run_event& x);
 
   /// Notes what became of an allocation, and puts it into the outbox. Returns
   /// its progress if that has changed and is to be written down.

@@ -54,6 +54,25 @@ TEST_CASE("after a restart nothing is started that is known") {
   CHECK(steps.start[0].allocation.value == 2);
 }
 
+TEST_CASE("what a driver finds runs only if it has run") {
+  runtime::agent a;
+  auto state_with = [&](run_phase phase, std::optional<int32_t> exit_code) {
+    a.adopt(item_of(1), {.attempt = 1},
+            a_report{item_of(1), task_state::starting});
+    run_event found;
+    found.run = {{1}, 1};
+    found.phase = phase;
+    found.exit_code = exit_code;
+    a.find_run(found);
+    CHECK(a.progress({1}).begun);
+    return a.join().front().state;
+  };
+  CHECK(state_with(run_phase::preparing, {}) == task_state::starting);
+  CHECK(state_with(run_phase::started, {}) == task_state::running);
+  CHECK(state_with(run_phase::ended, 7) == task_state::running);
+  CHECK(state_with(run_phase::ended, {}) == task_state::starting);
+}
+
 TEST_CASE("what runs is stopped, what does not is said to have stopped") {
   runtime::agent a;
   static_cast<void>(a.take({item_of(1), item_of(2)}));
