@@ -192,7 +192,7 @@ void cluster::end_attempt(job_record& job, uint32_t index,
                           const task_report& x) {
   auto& task = job.tasks[index];
   // An attempt that started and ended between two reports did run.
-  if (x.state == task_state::succeeded && task.state != task_state::running)
+  if (x.state == task_state::succeeded && !task.started_at)
     say(task_started{{job.name, index}, node_of(task)});
   // What a stop ends is stopped, whatever its exit code: it was not its own
   // doing. Nobody looks for a lost task that is not wanted any more.

@@ -37,6 +37,20 @@ void one_each(cluster_fixture& c, int n) {
 
 } // namespace
 
+TEST_CASE("what has started is not said to start when it succeeds while its "
+          "node is silent") {
+  cluster_fixture c;
+  c.join(a_node("n1"));
+  c.submit(a_job("sum").replace_after(120s));
+  start_all(c);
+  silence(c, "n1");
+  REQUIRE(c.state_of({"sum", 0}) == task_state::lost);
+  c.said();
+  c.ended({"sum", 0});
+  CHECK(c.said().find("taskStarted") == std::string::npos);
+  CHECK(c.state_of({"sum", 0}) == task_state::succeeded);
+}
+
 TEST_CASE("a job may wait for a task whose node is silent") {
   cluster_fixture c;
   c.join(a_node("n1"));
