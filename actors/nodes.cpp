@@ -25,10 +25,27 @@ bool is_name(const std::string& x) {
 node_actor& nodes_state::find_or_make(const std::string& name) {
   auto& result = nodes[name];
   if (!result) {
-    result = self->spawn(node, name, options, scheduler);
-    self->monitor(result);
+    // Linked: none of them outlives this actor, also when it fails. It would take
+    // the machine for silent, since the next one hears its heartbeats.
+    result = self->spawn<caf::linked>(node, name, options, scheduler);
   }
   return result;
+}
+
+/// Hears that the actor of a node has ended. False if `source` is none.
+bool nodes_state::lose(const caf::actor_addr& source, const caf::error& why) {
+  auto at = std::find_if(nodes.begin(), nodes.end(),
+                         [&](auto& x) { return x.second.address() == source; });
+  if (at == nodes.end())
+    return false;
+  auto name = at->first;
+  nodes.erase(at);
+  if (why && why != caf::exit_reason::user_shutdown) {
+    runtime::log::error("node {}: its actor failed: {}", name,
+                        self->system().render(why));
+    find_or_make(name);
+  }
+  return true;
 }
 
 node_actor nodes_state::find(const std::string& name) const {
@@ -37,24 +54,9 @@ node_actor nodes_state::find(const std::string& name) const {
 }
 
 nodes_actor::behavior_type nodes_state::make_behavior() {
-  self->set_down_handler([this](const caf::down_msg& x) {
-    auto at = std::find_if(nodes.begin(), nodes.end(), [&](auto& y) {
-      return y.second.address() == x.source;
-    });
-    if (at == nodes.end())
-      return;
-    auto name = at->first;
-    nodes.erase(at);
-    if (x.reason && x.reason != caf::exit_reason::user_shutdown) {
-      runtime::log::error("node {}: its actor failed: {}", name,
-                          self->system().render(x.reason));
-      find_or_make(name);
-    }
-  });
   self->set_exit_handler([this](caf::exit_msg& x) {
-    for (auto& [name, actor] : nodes)
-      self->send_exit(actor, x.reason);
-    self->quit(std::move(x.reason));
+    if (!lose(x.source, x.reason))
+      self->quit(std::move(x.reason));
   });
   return {
     [this](const node_hello& x,

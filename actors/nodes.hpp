@@ -25,6 +25,7 @@ struct nodes_state {
   /// The actor of `name`, made if there is none.
   node_actor& find_or_make(const std::string& name);
   [[nodiscard]] node_actor find(const std::string& name) const;
+  bool lose(const caf::actor_addr& source, const caf::error& why);
 
   nodes_actor::pointer self;
   node_actor_options options;
