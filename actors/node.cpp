@@ -63,6 +63,23 @@ void node_actor_state::disconnect() {
   listed.clear();
 }
 
+/// Whether a hello does not know of what the machine has told of since the hello
+/// before: it says what was known before that one was answered, with work, and
+/// has been overtaken by what came of it. The next one knows.
+bool node_actor_state::is_stale(const node_hello& x) {
+  for (auto& known : x.inventory)
+    told.erase(known.allocation);
+  return !std::exchange(told, {}).empty();
+}
+
+void node_actor_state::note_told(const std::vector<task_report>& reports) {
+  for (auto& x : reports)
+    if (x.state == task_state::starting || x.state == task_state::running)
+      told.insert(x.allocation);
+    else if (!x.restarts)
+      told.erase(x.allocation);
+}
+
 /// Ends, since the node was removed: the machine joins anew when it notices.
 void node_actor_state::leave(const refusal& why) {
   log::warn("node {}: {}", node, why.detail);
@@ -83,6 +100,8 @@ void node_actor_state::welcome(
   if (machine)
     disconnect();
   report(core->beat(self->clock().now()));
+  if (machine && is_stale(hello))
+    return tell(promise, node_welcome{"it has begun more since it said hello"});
   join_node command{hello.profile, std::nullopt};
   if (machine)
     command.inventory = hello.inventory;
@@ -239,6 +258,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
     [this](report_batch& x) {
       if (x.reports.empty())
         return;
+      note_told(x.reports);
       auto last = x.reports.back().sequence;
       // The scheduler answers or takes this actor with it: a timeout would only
       // cost a timer for each batch.

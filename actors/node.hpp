@@ -52,6 +52,8 @@ struct node_actor_state {
                      caf::typed_response_promise<node_welcome> promise);
   void connect(session_actor to, version_number term,
                caf::typed_response_promise<node_welcome> promise);
+  [[nodiscard]] bool is_stale(const node_hello& x);
+  void note_told(const std::vector<task_report>& reports);
   void disconnect();
   void leave(const refusal& why);
   void end();
@@ -68,6 +70,8 @@ struct node_actor_state {
   std::optional<runtime::node> core;
   runtime::outbox<work_item> work;
   session_actor session;
+  /// Allocations that the machine has told to be alive here since its last hello.
+  std::set<allocation_id> told;
   /// Counts connections: late answers of an earlier one are told by it.
   uint64_t connection = 0;
   /// Heartbeats that were due since the last one, and are counted.

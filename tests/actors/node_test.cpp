@@ -23,6 +23,8 @@ struct stage {
   /// What the scheduler answers.
   std::optional<refusal> refused;
   std::vector<work_item> open_work;
+  /// What the machine says that it knows.
+  std::vector<task_report> inventory;
   std::vector<node_state> health;
   /// Sessions that the agent was given.
   std::vector<session_actor> sessions;
@@ -61,15 +63,17 @@ struct stage {
   /// Lets the machine say hello.
   std::shared_ptr<const answer<node_welcome>> hello() {
     auto result = std::make_shared<answer<node_welcome>>();
-    auto client = world.system().spawn(
-      [=, to = aut, from = caf::actor_cast<caf::strong_actor_ptr>(machine)](
-        caf::event_based_actor* self) {
-        node_hello x;
-        x.profile.name = "a";
-        self->request(to, caf::infinite, x, from)
-          .then([result](node_welcome& y) { result->value = y; },
-                [result](caf::error& y) { result->failure = y; });
-      });
+    auto client
+      = world.system().spawn([=, known = inventory, to = aut,
+                              from = caf::actor_cast<caf::strong_actor_ptr>(
+                                machine)](caf::event_based_actor* self) {
+          node_hello x;
+          x.profile.name = "a";
+          x.inventory = known;
+          self->request(to, caf::infinite, x, from)
+            .then([result](node_welcome& y) { result->value = y; },
+                  [result](caf::error& y) { result->failure = y; });
+        });
     world.name(client, "join");
     return result;
   }
@@ -170,6 +174,40 @@ TEST_CASE("a second hello ends the session of the first") {
   auto gone = s.world.end_of(first);
   s.join();
   CHECK(*gone);
+  CHECK(s.sessions.size() == 2);
+}
+
+TEST_CASE(
+  "a hello that was overtaken by what came of the one before is refused "
+  "once") {
+  stage s;
+  s.join();
+  task_report running;
+  running.task = {"web", 0};
+  running.allocation = {7};
+  running.state = task_state::running;
+  running.sequence = 1;
+  caf::anon_send(s.aut, report_batch{{running}});
+  s.world.settle();
+  SUBCASE("unless it knows of it") {
+    s.inventory = {running};
+    s.join();
+  }
+  SUBCASE("unless that has ended") {
+    running.state = task_state::failed;
+    caf::anon_send(s.aut, report_batch{{running}});
+    s.world.settle();
+    s.join();
+  }
+  SUBCASE("and what the next one does not know is lost") {
+    auto answer = s.hello();
+    s.world.settle();
+    REQUIRE(answer->value);
+    CHECK(answer->value->refused == "it has begun more since it said hello");
+    CHECK(answer->value->try_again);
+    CHECK(s.sessions.size() == 1);
+    s.join();
+  }
   CHECK(s.sessions.size() == 2);
 }
 
