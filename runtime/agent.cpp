@@ -113,6 +113,12 @@ std::optional<run_progress> agent::note(task_report report) {
   } else if (report.state == task_state::running && !progress.begun) {
     changed = true;
     progress.begun = true;
+  } else if (report.why == reason::timed_out) {
+    // Its driver knows only that it was stopped: a later life, in which this end
+    // is not acknowledged yet, would start it again.
+    changed = true;
+    progress.stopping = report.why;
+    progress.stop_message = report.message;
   }
   last = report;
   if (report.restarts)

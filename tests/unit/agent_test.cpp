@@ -54,6 +54,19 @@ TEST_CASE("after a restart nothing is started that is known") {
   CHECK(steps.start[0].allocation.value == 2);
 }
 
+TEST_CASE("that a task has timed out is known to later lives") {
+  runtime::agent a;
+  static_cast<void>(a.take({item_of(1)}));
+  static_cast<void>(a.note(a_report{item_of(1), task_state::running}));
+  auto late = a.note(a_report{item_of(1), task_state::failed}
+                       .exit_code(143)
+                       .why(reason::timed_out)
+                       .message("too late"));
+  REQUIRE(late);
+  CHECK(late->stopping == reason::timed_out);
+  CHECK(late->stop_message == "too late");
+}
+
 TEST_CASE("what a driver finds runs only if it has run") {
   runtime::agent a;
   auto state_with = [&](run_phase phase, std::optional<int32_t> exit_code) {
