@@ -89,9 +89,10 @@ void house::start_controller() {
 }
 
 void house::kill_all(const std::vector<caf::actor>& xs) {
+  // As when a process is killed, none of them hears another word.
   for (auto& x : xs)
     if (x)
-      world.kill(x);
+      world.fail(x);
   world.settle();
 }
 
@@ -104,9 +105,7 @@ void house::kill_controller() {
       x->link.snap();
       lost.push_back(name);
     }
-  // It passes this on to its children, which `kill` would not.
-  if (nodes_)
-    caf::anon_send_exit(nodes_, caf::exit_reason::user_shutdown);
+  // Its children end with it, and NODES passes that on to its own.
   kill_all({std::exchange(root_, nullptr),
             caf::actor_cast<caf::actor>(std::exchange(policy_, nullptr)),
             caf::actor_cast<caf::actor>(std::exchange(scheduler_, nullptr)),
@@ -122,7 +121,9 @@ const runtime::cluster* house::cluster() const {
   auto* x = scheduler_ ? dynamic_cast<shell*>(
               caf::actor_cast<caf::abstract_actor*>(scheduler_))
                        : nullptr;
-  return x == nullptr || !has_controller() ? nullptr : x->state.core.get();
+  auto lives = x != nullptr && has_controller()
+               && !x->getf(caf::abstract_actor::is_terminated_flag);
+  return lives ? x->state.core.get() : nullptr;
 }
 
 // -- machines ----------------------------------------------------------------

@@ -25,6 +25,7 @@ void cable::snap() {
   cut();
   stalled_ = false;
   held_.clear();
+  ended_.clear();
   for (auto& [id, x] : std::exchange(wires_, {}))
     static_cast<wire*>(x->get())->kill_proxy(
       nullptr, caf::exit_reason::remote_link_unreachable);
@@ -35,6 +36,17 @@ void cable::mend() {
   stalled_ = false;
   for (auto& [target, what] : std::exchange(held_, {}))
     target->get()->enqueue(std::move(what), nullptr);
+  for (auto& [id, why] : std::exchange(ended_, {}))
+    end_wire(id, why);
+}
+
+void cable::end_wire(caf::actor_id id, const caf::error& why) {
+  auto at = wires_.find(id);
+  if (at == wires_.end())
+    return;
+  auto dead = at->second;
+  wires_.erase(at);
+  static_cast<wire*>(dead->get())->kill_proxy(nullptr, why);
 }
 
 caf::strong_actor_ptr
@@ -48,18 +60,17 @@ cable::wire_to(const caf::strong_actor_ptr& x, cable_end at) {
   auto result = caf::make_actor<wire, caf::strong_actor_ptr>(
     system_.next_actor_id(), system_.node(), &system_, config, this, x, at);
   wires_.emplace(id, result);
-  // The end of an actor is told to the other end, unless the cable is cut.
+  // The end of an actor is told to the other end: when a stall is over, and never
+  // if the cable is cut.
   x->get()->attach_functor(
     [id, weak = std::weak_ptr<cable*>(alive_)](const caf::error& why) {
       auto owner = weak.lock();
-      if (!owner || (*owner)->is_cut())
+      if (!owner)
         return;
-      auto& wires = (*owner)->wires_;
-      if (auto at = wires.find(id); at != wires.end()) {
-        auto dead = at->second;
-        wires.erase(at);
-        static_cast<wire*>(dead->get())->kill_proxy(nullptr, why);
-      }
+      if ((*owner)->is_cut())
+        (*owner)->ended_.emplace_back(id, why);
+      else
+        (*owner)->end_wire(id, why);
     });
   return result;
 }

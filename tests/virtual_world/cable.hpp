@@ -9,6 +9,7 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_proxy.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/error.hpp>
 #include <caf/mailbox_element.hpp>
 
 namespace troupe::test {
@@ -75,6 +76,7 @@ private:
   friend class wire;
   [[nodiscard]] caf::strong_actor_ptr
   wire_to(const caf::strong_actor_ptr& x, cable_end at);
+  void end_wire(caf::actor_id id, const caf::error& why);
   void deliver(const caf::strong_actor_ptr& target, cable_end at,
                caf::mailbox_element_ptr what);
 
@@ -84,6 +86,8 @@ private:
   bool stalled_ = false;
   /// What was said since it stalled, with whom it was said to.
   std::vector<std::pair<caf::strong_actor_ptr, caf::mailbox_element_ptr>> held_;
+  /// Whose end the other end has not yet been told.
+  std::vector<std::pair<caf::actor_id, caf::error>> ended_;
   std::map<caf::actor_id, caf::strong_actor_ptr> wires_;
   /// Outlived by the functors that watch the ends of targets.
   std::shared_ptr<cable*> alive_ = std::make_shared<cable*>(this);

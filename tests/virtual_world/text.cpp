@@ -117,7 +117,7 @@ struct command_text {
 // -- messages: how each is shown ---------------------------------------------
 
 std::string show(const run_command& x) {
-  return "run_command(" + std::visit(command_text{}, x.what) + ')';
+  return "run_command(" + text_of(x.what) + ')';
 }
 std::string show(const command_answer& x) {
   return x.refused ? "command_answer(refused: " + x.refused->detail + ')'
@@ -312,6 +312,10 @@ struct fact_text {
 };
 
 } // namespace
+
+std::string text_of(const command& x) {
+  return std::visit(command_text{}, x);
+}
 
 std::string text_of(const event& x) {
   return number(x.version) + ' ' + std::string{type_of(x.what)}

@@ -14,6 +14,9 @@ namespace troupe::test {
 [[nodiscard]] std::optional<std::string>
 text_of(const caf::type_erased_tuple& message);
 
+/// A command: `stop_job web`.
+[[nodiscard]] std::string text_of(const command& x);
+
 /// A fact: `7 taskPlaced web.0 on a`.
 [[nodiscard]] std::string text_of(const event& x);
 

@@ -74,6 +74,19 @@ virtual_world::time_point virtual_world::now() {
   return scheduler_.clock().now();
 }
 
+void virtual_world::fail_actor(const caf::actor& who) {
+  auto* x = dynamic_cast<caf::scheduled_actor*>(
+    caf::actor_cast<caf::abstract_actor*>(who));
+  if (x == nullptr || x->getf(caf::abstract_actor::is_terminated_flag))
+    return;
+  auto why = caf::make_error(caf::sec::runtime_error, "a test made it fail");
+  x->quit(why);
+  // Otherwise it would end with the next message that it heard, which it would
+  // still answer.
+  x->on_exit();
+  x->cleanup(std::move(why), nullptr);
+}
+
 std::vector<caf::actor> virtual_world::living(std::string_view type) const {
   std::vector<caf::actor> result;
   for (auto& x : seen_)

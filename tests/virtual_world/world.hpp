@@ -112,7 +112,14 @@ public:
     return result;
   }
 
-  /// Ends `who`, as a failure would.
+  /// Ends `who` at once, as an exception in a handler would: what it has not
+  /// heard yet is lost, and what it does when it is told to stop is left out.
+  template <class Handle>
+  void fail(const Handle& who) {
+    fail_actor(caf::actor_cast<caf::actor>(who));
+  }
+
+  /// Ends `who`, and whoever is linked to it.
   template <class Handle>
   void kill(const Handle& who) {
     caf::anon_send_exit(who, caf::exit_reason::kill);
@@ -130,6 +137,8 @@ public:
     return result;
   }
 
+  /// Notes what a test does, between what is said.
+  void note(const std::string& what) { lines_.push_back("-- " + what); }
   /// What was said since `forget_transcript`, in order.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
   [[nodiscard]] std::string transcript() const;
@@ -142,6 +151,7 @@ private:
     config();
   };
 
+  static void fail_actor(const caf::actor& who);
   static caf::behavior nothing(caf::event_based_actor* self);
   caf::actor
   spawn_fake(std::function<caf::behavior(caf::event_based_actor*)> make);
