@@ -13,165 +13,49 @@
 #include "messages/contract.hpp"
 #include "messages/json.hpp"
 
-#include "runtime/placement/policy.hpp"
+#include "runtime/rehearsal/stage.hpp"
 #include "runtime/views/condition.hpp"
 
 namespace troupe::runtime {
 
 namespace {
 
-constexpr uint32_t batch_tasks_max = 1'024;
-
-/// What a node that does well says of a task after work of kind `x`.
-task_state state_after(work_kind x) {
-  switch (x) {
-  case work_kind::start:
-    return task_state::running;
-  case work_kind::reserve:
-    return task_state::placed;
-  default:
-    return task_state::stopped;
-  }
-}
-
-/// A copy of the cluster, whose nodes and tasks are imagined.
+/// A copy of the cluster, whose nodes and tasks are imagined: nodes do at once
+/// and well whatever they are told, and tasks that run go on.
 class future {
 public:
-  explicit future(const plan_options& options) : options_{options} {
-    std::set<std::string, std::less<>> names;
-    for (auto& name : placement::policy_names()) {
-      policies_[name] = placement::make_policy(name);
-      names.insert(name);
-    }
-    core_.set_policies(std::move(names));
-  }
+  explicit future(const plan_options& options)
+    : stage_{{.listen = [this](const event& x) { note_victim(x.what); },
+              .steps_max = options.steps_max}} {}
+  future(const future&) = delete;
+  future& operator=(const future&) = delete;
 
   [[nodiscard]] expected<void, std::string> begin(const cluster_image& from) {
-    now_ = std::max(from.now, timestamp{});
-    size_t next = 0;
-    auto ok = core_.restore([&](std::string_view& line) {
-      if (next == from.lines.size())
-        return false;
-      line = from.lines[next++];
-      return true;
-    });
-    if (!ok)
-      return ok;
-    version_ = core_.version();
-    now_ = std::max(now_, core_.last_time());
-    for (auto& [node, vitals] : from.loads)
-      if (core_.find_node(node) != nullptr)
-        core_.note_load(node, vitals.used);
-    // What is under way when the image is taken is done, too.
-    for (auto& [name, node] : core_.nodes())
-      if (node.state == node_state::ready)
-        do_work(name, core_.work_for(name));
+    auto ok = stage_.begin(from.lines, from.loads, from.now);
+    if (ok)
+      stage_.settle(stage_.now());
     return ok;
   }
 
   [[nodiscard]] expected<outcome, refusal> decide(const command& x) {
-    auto result = core_.decide(x, now_);
-    listen();
-    return result;
+    return stage_.decide(x);
   }
+  void silence(const std::string& node) { stage_.silence(node); }
+  void settle(timestamp until) { stage_.settle(until); }
 
-  /// Whatever `node` is told from now on, it does not do.
-  void silence(const std::string& node) { silent_.insert(node); }
-
-  /// Lets all follow that follows until `until`.
-  void settle(timestamp until) {
-    for (; steps_ < options_.steps_max; ++steps_) {
-      if (place() || work())
-        continue;
-      auto due = core_.next_wake();
-      if (!due || *due > until)
-        return;
-      now_ = std::max(now_, *due);
-      core_.advance(now_);
-      listen();
-    }
-    complete_ = false;
-  }
-
-  [[nodiscard]] const cluster& state() const { return core_; }
-  /// Of the image.
-  [[nodiscard]] version_number version() const { return version_; }
-  [[nodiscard]] timestamp now() const { return now_; }
-  [[nodiscard]] bool complete() const { return complete_; }
+  [[nodiscard]] const cluster& state() const { return stage_.state(); }
+  [[nodiscard]] version_number origin() const { return stage_.origin(); }
+  [[nodiscard]] bool complete() const { return stage_.complete(); }
   [[nodiscard]] const auto& victims() const { return victims_; }
 
 private:
-  bool place() {
-    auto batch = core_.next_batch(batch_tasks_max);
-    if (!batch)
-      return false;
-    core_.commit(policies_.at(batch->policy)
-                   ->propose(core_.nodes_for(*batch), batch->asks),
-                 now_);
-    listen();
-    return true;
+  void note_victim(const fact& x) {
+    if (auto* victim = std::get_if<task_preempted>(&x))
+      victims_.emplace(victim->task, victim->node);
   }
 
-  bool work() {
-    std::map<std::string, std::vector<work_item>> by_node;
-    for (auto& [node, item] : core_.take_work())
-      by_node[node].push_back(std::move(item));
-    for (auto& [node, items] : by_node)
-      do_work(node, items);
-    return !by_node.empty();
-  }
-
-  /// Does what a node is told, at once and well.
-  void do_work(const std::string& node, const std::vector<work_item>& items) {
-    if (silent_.contains(node))
-      return;
-    take_reports told{node, {}};
-    for (auto& x : items) {
-      task_report report;
-      report.task = x.task;
-      report.attempt = x.attempt;
-      report.allocation = x.allocation;
-      report.at = now_;
-      report.state = state_after(x.kind);
-      if (x.kind == work_kind::start && x.spec && x.spec->health)
-        report.health = task_health::healthy;
-      if (x.kind == work_kind::stop)
-        report.why = x.why;
-      // All that is left are remains to be tidied up.
-      if (x.kind == work_kind::start || x.kind == work_kind::stop
-          || x.kind == work_kind::reserve)
-        told.reports.push_back(std::move(report));
-    }
-    if (!told.reports.empty())
-      static_cast<void>(decide(told));
-  }
-
-  void listen() {
-    for (auto& x : core_.take_events())
-      if (type_of(x.what) == "taskPreempted")
-        note_victim(write_event(x));
-  }
-
-  void note_victim(const boost::json::object& event) {
-    auto* task = event.if_contains("task");
-    auto* node = event.if_contains("node");
-    if (task == nullptr || !task->is_string() || node == nullptr
-        || !node->is_string())
-      return;
-    if (auto ref = task_ref::parse(task->get_string()))
-      victims_.emplace(*ref, node->get_string());
-  }
-
-  plan_options options_;
-  cluster core_;
-  std::map<std::string, std::unique_ptr<placement::policy>, std::less<>>
-    policies_;
-  std::set<std::string, std::less<>> silent_;
+  rehearsal::stage stage_;
   std::map<task_ref, std::string> victims_;
-  timestamp now_;
-  version_number version_ = 0;
-  uint32_t steps_ = 0;
-  bool complete_ = true;
 };
 
 // -- the change -----------------------------------------------------------------
@@ -389,7 +273,6 @@ plan_of(const cluster_image& from, const plan_change& change,
     auto ok = x->begin(from);
     // What was saved a moment ago can be restored.
     TROUPE_ASSERT(ok.has_value());
-    x->settle(x->now());
   }
   if (auto ok = apply(with, change); !ok)
     return make_unexpected(std::move(ok.error()));
@@ -397,7 +280,7 @@ plan_of(const cluster_image& from, const plan_change& change,
   without.settle(until);
   with.settle(until);
   auto result = difference{without, with}.run();
-  result.version = with.version();
+  result.version = with.origin();
   return result;
 }
 

@@ -23,7 +23,8 @@ TOP_LEVEL = set(FLOORS) | {
 # What decides, and so must decide the same again from the same facts.
 PURE_CORES = [
     "runtime/cluster", "runtime/placement", "runtime/agent.",
-    "runtime/task.", "runtime/node.", "runtime/outbox.", "runtime/live/"]
+    "runtime/task.", "runtime/node.", "runtime/outbox.", "runtime/live/",
+    "runtime/rehearsal/", "runtime/plan."]
 # Measures how long placement takes.
 IMPURE = {"runtime/placement/bench.cpp"}
 

@@ -250,6 +250,17 @@ expected<job_file, failure> read_job_file(const std::string& path) {
   return result;
 }
 
+std::vector<std::string>
+fault_lines(const job_file& file, std::span<const problem> xs) {
+  std::vector<std::string> result;
+  // A syntax error is alone, and has no pointer.
+  auto is_syntax = xs.size() == 1 && xs[0].pointer.empty()
+                   && !read_json_text(file.text, json_dialect::file);
+  for (auto& x : xs)
+    result.push_back(line_for(file, x, is_syntax));
+  return result;
+}
+
 expected<json::value, failure> jobs_of(std::span<const job_file> files) {
   collection all;
   std::optional<json::value> single;

@@ -9,6 +9,7 @@
 #include <boost/json/value.hpp>
 
 #include "messages/expected.hpp"
+#include "messages/problem.hpp"
 
 #include "tools/troupe/exit_code.hpp"
 
@@ -30,6 +31,11 @@ read_job_file(const std::string& path);
 /// commas are passed over.
 /// REQUIRES: `text` is what `read_json_text` takes as a file.
 [[nodiscard]] size_t line_of(std::string_view text, std::string_view pointer);
+
+/// What is wrong with `file`, one line each, with the file, the line and the
+/// pointer. `xs` is what `read_json_text` or a reader of its value found.
+[[nodiscard]] std::vector<std::string>
+fault_lines(const job_file& file, std::span<const problem> xs);
 
 /// All jobs of `files` as what `POST /v1/jobs` takes.
 /// Errors: everything that is wrong with any of the files, one a line, with the

@@ -40,6 +40,9 @@ show_job(const json_value& job, const json_value& tasks, const screen& s);
 show_node(const json_value& node, const json_value& tasks, const screen& s);
 [[nodiscard]] std::string show_why(const json_value& why, const screen& s);
 [[nodiscard]] std::string show_plan(const json_value& plan, const screen& s);
+/// Runs of one scenario beside each other.
+[[nodiscard]] std::string
+show_simulations(const json_value& runs, const screen& s);
 [[nodiscard]] std::string
 show_cluster(const json_value& cluster, const screen& s);
 
