@@ -52,6 +52,8 @@ boost::json::object write_event(const event& x) {
         result["outcome"] = json::name_of(y.outcome);
       if constexpr (requires { y.cordoned; })
         result["cordoned"] = y.cordoned;
+      if constexpr (requires { y.quarantined; })
+        result["quarantined"] = y.quarantined;
     },
     x.what);
   for (auto& [key, member] : members_of(x.what))

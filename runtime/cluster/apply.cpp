@@ -546,6 +546,7 @@ void cluster::fold(const node_ready& x) {
 /// Nobody knows how tasks of a silent node are; once it is back they are as they
 /// were, until it says otherwise.
 void cluster::mark_lost(node_record& node, bool lost) {
+  auto was_braked = is_braked();
   node.state = lost ? node_state::unhealthy : node_state::ready;
   node.leaving = false;
   node.gave_up_at = {};
@@ -556,6 +557,8 @@ void cluster::mark_lost(node_record& node, bool lost) {
     node.unhealthy_at = {};
     silent_.erase(node.profile.name);
   }
+  if (was_braked && !is_braked())
+    mending_since_ = now_;
   for (auto& [allocation, place] : node.allocations) {
     auto& task = place.job->tasks[place.index];
     if (lost)

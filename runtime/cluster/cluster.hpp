@@ -166,6 +166,9 @@ public:
   [[nodiscard]] const job_record* find_job(std::string_view name) const;
   [[nodiscard]] const task_record* find_task(const task_ref& x) const;
   [[nodiscard]] const node_record* find_node(std::string_view name) const;
+  /// Whether so many nodes are silent that it must be the network between them
+  /// and here: then nothing is placed anew, which would only make it worse.
+  [[nodiscard]] bool is_braked() const;
   [[nodiscard]] const auto& jobs() const { return jobs_; }
   [[nodiscard]] const auto& nodes() const { return nodes_; }
   [[nodiscard]] const auto& gangs() const { return gangs_; }
@@ -274,7 +277,7 @@ private:
   void end_drain_if_empty(node_record& node);
 
   // decide_losses.cpp
-  [[nodiscard]] bool is_braked() const;
+  [[nodiscard]] bool is_mending() const;
   [[nodiscard]] bool may_give_up(const node_record& node) const;
   void give_up_lost();
   void give_up_due(node_record& node);
@@ -680,6 +683,8 @@ private:
   std::set<std::pair<timestamp, std::string>> node_visits_;
   /// Nodes that are unhealthy, and that drain.
   std::set<std::string, std::less<>> silent_;
+  /// When nodes that were so many that it braked began to come back.
+  timestamp mending_since_{};
   std::set<std::string, std::less<>> draining_;
   /// When jobs with a schedule have their next tick.
   std::set<std::pair<timestamp, version_number>> ticks_;

@@ -6,11 +6,15 @@
 
 namespace troupe::runtime {
 
-/// Whether so many nodes are silent that it must be the network between them and
-/// here: then nothing is placed anew, which would only make it worse.
 bool cluster::is_braked() const {
   return silent_.size() >= options_.silent_together_min
          && silent_.size() * 2 > nodes_.size();
+}
+
+/// Whether nodes are coming back after a brake: those that are still silent may be
+/// heard in a moment too.
+bool cluster::is_mending() const {
+  return mending_since_ && now_ - mending_since_ < options_.loss_window;
 }
 
 /// Nodes are given up so many at a time: were it the network, the others will
@@ -38,7 +42,9 @@ void cluster::give_up_lost() {
     auto& node = *node_called(name);
     if (node.allocations.empty())
       continue;
-    if (may_give_up(node))
+    if (is_mending())
+      visit_at(node, mending_since_ + options_.loss_window);
+    else if (may_give_up(node))
       give_up_due(node);
     else
       visit_at(node, now_ + options_.loss_window);

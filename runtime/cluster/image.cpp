@@ -27,9 +27,12 @@ struct head_image {
   int64_t now = 0;
   settings config;
   std::vector<std::string> names;
+  timestamp mending_since;
   bool operator==(const head_image&) const = default;
   BOOST_DESCRIBE_CLASS(head_image, (),
-                       (format, version, term, now, config, names), (), ())
+                       (format, version, term, now, config, names,
+                        mending_since),
+                       (), ())
 };
 
 struct failing_image {
@@ -310,7 +313,7 @@ extras_of(const job_record& x, const std::vector<std::string>& names) {
 void cluster::save(const std::function<void(std::string_view)>& out) const {
   out(line_of("cluster",
               json::write(head_image{image_format, version_, term_, said_at_.ms,
-                                     settings_, names_})));
+                                     settings_, names_, mending_since_})));
   for (auto& [name, x] : nodes_) {
     auto& q = x.quarantine;
     node_image image{x.profile,      x.row,           x.state,
@@ -447,6 +450,7 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   count_quotas();
   results_.resize(settings_.cache_entries);
   names_ = image.names;
+  mending_since_ = image.mending_since;
   for (uint32_t i = 0; i < names_.size(); ++i)
     name_ids_[names_[i]] = i;
   return {};

@@ -131,6 +131,28 @@ condition live_task(const cluster& c, const job_record& job,
   return result;
 }
 
+/// Of a task that may well run, on a node that is silent.
+condition lost_task(const cluster& c, const job_spec& spec,
+                    const task_record& task, timestamp now) {
+  auto& name = c.node_of(task);
+  auto* node = c.find_node(name);
+  condition result{task.state, reason::node_lost,
+                   "nobody knows how it is: node " + name + " is silent"};
+  if (node == nullptr || node->state == node_state::ready)
+    return result;
+  auto left
+    = node->unhealthy_at + spec.replace_after.value_or(milliseconds{0}) - now;
+  if (c.is_braked())
+    result.message += ", as are most others: that looks like the network, so "
+                      "it is not placed anew before they are heard or removed";
+  else if (left.count() > 0)
+    result.message
+      += "; unless that is heard, it is placed anew in " + about(left);
+  else
+    result.message += "; it is placed anew after others that were lost";
+  return result;
+}
+
 condition
 ended_task(const job_record& job, const task_record& task, uint32_t index) {
   if (auto hit = job.hits.find(index); hit != job.hits.end()) {
@@ -232,10 +254,11 @@ condition condition_of(const cluster& c, const job_record& job, uint32_t index,
   case task_state::starting:
   case task_state::running:
     return live_task(c, job, *task, index);
+  case task_state::lost:
+    return lost_task(c, spec_of(job, index), *task, now);
   case task_state::succeeded:
   case task_state::failed:
   case task_state::stopped:
-  case task_state::lost:
   case task_state::cached:
     break;
   }

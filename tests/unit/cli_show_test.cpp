@@ -154,6 +154,17 @@ TEST_CASE("a node shows what is reserved of what it has") {
   CHECK(holds(text, "troupe uncordon n1"));
 }
 
+TEST_CASE("a node that takes not everything is told apart, and says why") {
+  auto node = json(R"({"name": "n1", "state": "ready",
+    "eligibility": "eligible", "tasks": 2, "message": "its engine hangs"})");
+  auto list = json_value(boost::json::array{node});
+  CHECK(holds(show_nodes(list, {}), "ready, impaired"));
+  screen wide;
+  wide.l.wide = true;
+  CHECK(holds(show_nodes(list, wide), "its engine hangs"));
+  CHECK(holds(show_node(node, {}, {}), "Message:    its engine hangs\n"));
+}
+
 TEST_CASE("a decision is shown with its verdicts and what would help") {
   auto text = show_why(json(R"({"task": "web.0", "state": "pending",
     "reason": "insufficientCpu", "message": "2 nodes lack cpu", "ahead": 2,

@@ -115,9 +115,15 @@ TEST_CASE("when most nodes fall silent together nothing is placed anew") {
     CHECK(c.core.find_job("web")->in_state(task_state::lost) == 0);
     CHECK(c.core.find_node("n4")->allocations.size() == 1);
   }
-  SUBCASE("once most are back, the others are given up") {
+  SUBCASE("once most are back, the others have a while, and are given up") {
     for (auto i = 0; i < 3; ++i)
       c.done(change_node_health{name(i), node_state::ready});
+    c.pass(29s);
+    c.done(change_node_health{"n3", node_state::ready});
+    CHECK(c.core.find_job("web")->in_state(task_state::lost) == 2);
+    CHECK(c.core.find_node("n3")->allocations.size() == 1);
+    c.check_copies();
+    c.pass(1s);
     CHECK(c.core.find_job("web")->in_state(task_state::lost) == 0);
     CHECK(c.core.find_node("n4")->allocations.empty());
   }

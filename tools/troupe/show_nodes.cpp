@@ -7,12 +7,16 @@ namespace troupe::tools {
 
 namespace {
 
-/// `ready`, `ready, cordoned`
+/// `ready`, `ready, cordoned`, or `ready, impaired` if it takes not all tasks for
+/// a reason that its message tells.
 cell state_cell(const json_value& node) {
   auto state = text(node, "state");
   auto eligibility = text(node, "eligibility");
-  if (state != "ready" || eligibility.empty() || eligibility == "eligible")
+  if (state != "ready" || eligibility.empty() || eligibility == "eligible") {
+    if (state == "ready" && !text(node, "message").empty())
+      return {state + ", impaired", tone::waiting};
     return {state, tone_of_state(state)};
+  }
   return {state + ", " + eligibility, tone::waiting};
 }
 
@@ -107,6 +111,8 @@ std::string show_nodes(const json_value& items, const screen& s) {
   if (s.l.wide)
     titles.insert(titles.end(), {"AGE", "VERSION", "DRIVERS"});
   titles.emplace_back("LABELS");
+  if (s.l.wide)
+    titles.emplace_back("MESSAGE");
   sheet result{titles};
   for (auto& x : elements(items)) {
     std::vector<cell> row{
@@ -122,6 +128,8 @@ std::string show_nodes(const json_value& items, const screen& s) {
       row.emplace_back(drivers);
     }
     row.emplace_back(pairs_text(field(x, "labels")));
+    if (s.l.wide)
+      row.emplace_back(text(x, "message"));
     result.row(std::move(row));
   }
   return result.render(s.l);
@@ -136,6 +144,7 @@ show_node(const json_value& node, const json_value& tasks, const screen& s) {
   auto result = key_lines(
     {{"Node", {text(node, "name"), tone::strong}},
      {"State", state_cell(node)},
+     {"Message", {text(node, "message"), tone::waiting}},
      {"Heartbeat", heartbeat_text(node)},
      {"Labels", pairs_text(field(node, "labels"))},
      {"Drivers", drivers},
