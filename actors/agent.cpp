@@ -452,6 +452,8 @@ agent_actor::behavior_type agent_state::make_behavior() {
               note_operation(kind, "measure", true, began);
               all->tasks.insert(all->tasks.end(), x.tasks.begin(),
                                 x.tasks.end());
+              if (x.trouble && !x.trouble->empty())
+                all->troubles.push_back({json::name_of(kind), *x.trouble});
               one_done();
             },
             [this, one_done, kind = kind,

@@ -31,7 +31,8 @@ struct agent_options {
   /// run elsewhere too. 0: never.
   std::chrono::milliseconds stop_tasks_after{0};
   /// How long a driver may take to list what it finds at the start.
-  std::chrono::milliseconds adopt_timeout{10'000};
+  /// Longer than an engine's own, so that its answer is the one that counts.
+  std::chrono::milliseconds adopt_timeout{15'000};
   std::chrono::milliseconds measure_timeout{2'000};
   /// Ended runs whose driver is remembered, for whoever reads their output. More
   /// than any driver keeps.

@@ -32,9 +32,14 @@ void join_state::dial() {
         else
           lose("nobody answers there");
       },
-      [this, mine = attempt](const caf::error& x) {
-        if (mine == attempt)
-          lose(self->system().render(x));
+      [this, mine = attempt, at = address](const caf::error& x) {
+        if (mine != attempt)
+          return;
+        auto text = self->system().render(x);
+        auto refused = text.find("ip_connect failed") != std::string::npos;
+        lose(refused
+               ? "nobody listens at " + at.host + ':' + std::to_string(at.port)
+               : text);
       });
 }
 
@@ -114,7 +119,8 @@ void join_state::beat() {
         if (mine == attempt && controller)
           self->send(controller,
                      heartbeat{options.profile.name, meter.measure(),
-                               std::move(x.tasks), std::move(x.checks)});
+                               std::move(x.tasks), std::move(x.checks),
+                               std::move(x.troubles)});
       },
       [this, mine = attempt](const caf::error&) {
         // A machine that cannot measure is alive all the same.

@@ -57,21 +57,38 @@ expected<void, std::string> probe(const std::string& socket) {
   return {};
 }
 
-/// Drivers that were asked for, or that work here.
+/// Whether an earlier life of this node has left containers to look after.
+bool has_containers(const std::optional<runtime::agent_store>& store) {
+  std::vector<std::string> damaged;
+  auto entries
+    = store ? store->load(damaged) : std::vector<runtime::agent_store::entry>{};
+  return std::any_of(entries.begin(), entries.end(), [](auto& x) {
+    return x.item.spec->driver == driver_kind::docker;
+  });
+}
+
+/// Drivers that were asked for, or that work here. An engine that is away is
+/// waited for if there are tasks to find again on it.
 expected<std::vector<driver_kind>, std::string>
-choose_drivers(const node_host_options& options) {
+choose_drivers(const node_host_options& options,
+               const std::optional<runtime::agent_store>& store) {
   auto result = options.drivers;
   auto asked = !result.empty();
   if (!asked)
     result = {driver_kind::docker, driver_kind::process};
   auto at = std::find(result.begin(), result.end(), driver_kind::docker);
-  if (at != result.end())
-    if (auto ok = probe(options.docker_socket); !ok) {
+  if (at != result.end()) {
+    if (auto ok = probe(options.docker_socket); !ok && has_containers(store)) {
+      log::warn("driver docker: {}; it is waited for, since this node has "
+                "containers there",
+                ok.error());
+    } else if (!ok) {
       if (asked)
         return make_unexpected("driver docker: " + ok.error());
       log::info("no containers on this node: {}", ok.error());
       result.erase(at);
     }
+  }
   return result;
 }
 
@@ -152,7 +169,7 @@ node_host::start(caf::actor_system& system, node_host_options options) {
       return make_unexpected(known.error());
     identity = *known;
   }
-  auto drivers = choose_drivers(options);
+  auto drivers = choose_drivers(options, store);
   if (!drivers)
     return make_unexpected(drivers.error());
   for (auto kind : *drivers)

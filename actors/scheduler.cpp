@@ -1,5 +1,7 @@
 #include "actors/scheduler.hpp"
 
+#include <algorithm>
+
 #include "runtime/log.hpp"
 #include "runtime/metrics/figures.hpp"
 #include "runtime/placement/policy.hpp"
@@ -33,6 +35,18 @@ void scheduler_state::take_over(loaded_cluster& loaded) {
   // A first command always succeeds: it is only a fact about this process.
   static_cast<void>(
     core->decide(take_lead{options.leader, TROUPE_VERSION}, now()));
+  turn();
+}
+
+/// Heartbeats are many, and troubles few.
+void scheduler_state::hear_troubles(const heartbeat& x) {
+  auto& known = core->find_node(x.node)->troubled;
+  if (std::equal(known.begin(), known.end(), x.troubles.begin(),
+                 x.troubles.end(),
+                 [](auto& y, auto& z) { return y == z.driver; }))
+    return;
+  // Of a node that is there: it cannot be refused.
+  static_cast<void>(core->decide(note_troubles{x.node, x.troubles}, now()));
   turn();
 }
 
@@ -252,6 +266,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
         options.meters->note_health_checks(json::name_of(y.kind),
                                            json::name_of(y.result), y.count);
       core->note_load(x.node, x.used);
+      hear_troubles(x);
     },
     [this](atom::tick) {
       self->delayed_send(self, options.tick_interval, atom::tick_v);

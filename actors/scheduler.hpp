@@ -55,6 +55,7 @@ struct scheduler_state {
   void append();
   void release(version_number durable);
   void propose();
+  void hear_troubles(const heartbeat& x);
   /// Runs `f` once all facts so far are durable.
   void hold(std::function<void()> f);
   void take_over(loaded_cluster& loaded);

@@ -107,6 +107,13 @@ struct change_node_health {
   bool operator==(const change_node_health&) const = default;
 };
 
+/// Tells which drivers of a node do not work now: all of them, and why.
+struct note_troubles {
+  std::string node;
+  std::vector<driver_trouble> troubles;
+  bool operator==(const note_troubles&) const = default;
+};
+
 /// Tells what became of a node's tasks.
 struct take_reports {
   std::string node;
@@ -146,8 +153,8 @@ struct take_lead {
 using command
   = std::variant<submit_jobs, stop_job, scale_job, restart_job, rollback_job,
                  stop_task, restart_task, join_node, change_node, cordon_node,
-                 drain_node, remove_node, change_node_health, take_reports,
-                 change_settings, forget_results, take_lead>;
+                 drain_node, remove_node, change_node_health, note_troubles,
+                 take_reports, change_settings, forget_results, take_lead>;
 
 /// Why a command was refused. Each maps to a status of HTTP and an exit code.
 enum class refusal_kind : uint8_t {

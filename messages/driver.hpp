@@ -143,6 +143,10 @@ struct measured_runs {
   std::vector<task_usage> tasks;
   /// Of the agent: since it was asked last.
   std::vector<check_count> checks{};
+  /// Of a driver: why it can run nothing now; empty if it can.
+  std::optional<std::string> trouble{};
+  /// Of the agent: the same of its drivers.
+  std::vector<driver_trouble> troubles{};
   bool operator==(const measured_runs&) const = default;
 };
 

@@ -422,6 +422,17 @@ struct node_quarantined {
                        (node, quarantined, message, probe_at), (), ())
 };
 
+/// Says which drivers of a node do not work, so that nothing new goes to them,
+/// and why; none of them if all work again.
+struct node_troubled {
+  static constexpr auto type = "nodeTroubled";
+  std::string node;
+  std::vector<std::string> drivers;
+  std::string message;
+  bool operator==(const node_troubled&) const = default;
+  BOOST_DESCRIBE_CLASS(node_troubled, (), (node, drivers, message), (), ())
+};
+
 /// Says what an operator set on a node, complete.
 struct node_labelled {
   static constexpr auto type = "nodeLabelled";
@@ -489,7 +500,7 @@ using fact = std::variant<
   node_joined, node_unhealthy, node_ready, node_removed, node_cordoned,
   node_draining, node_drained, node_quarantined, node_labelled,
   settings_changed, leader_elected, job_dependency_met, job_ticked, task_bound,
-  task_unbound, cache_hit, cache_invalidated>;
+  task_unbound, cache_hit, cache_invalidated, node_troubled>;
 
 /// A fact with its place in the journal.
 struct event {

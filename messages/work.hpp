@@ -130,6 +130,14 @@ struct check_count {
   BOOST_DESCRIBE_CLASS(check_count, (), (kind, result, count), (), ())
 };
 
+/// A driver of a machine that does not work now, and why, for people.
+struct driver_trouble {
+  std::string driver;
+  std::string message;
+  bool operator==(const driver_trouble&) const = default;
+  BOOST_DESCRIBE_CLASS(driver_trouble, (), (driver, message), (), ())
+};
+
 /// Says that a machine is alive, and what it and its tasks use.
 struct heartbeat {
   std::string node;
@@ -138,8 +146,10 @@ struct heartbeat {
   std::vector<task_usage> tasks;
   /// Health checks since the last heartbeat.
   std::vector<check_count> checks{};
+  std::vector<driver_trouble> troubles{};
   bool operator==(const heartbeat&) const = default;
-  BOOST_DESCRIBE_CLASS(heartbeat, (), (node, used, tasks, checks), (), ())
+  BOOST_DESCRIBE_CLASS(heartbeat, (), (node, used, tasks, checks, troubles), (),
+                       ())
 };
 
 } // namespace troupe

@@ -129,18 +129,20 @@ void docker_driver_state::open_engine() {
       event.phase = run_phase::started;
       caf::anon_send(to, std::move(event));
     } else if (auto* gone = std::get_if<docker::container_not_started>(&x)) {
-      caf::anon_send(to, docker_calls::failed_event(
-                           gone->run,
-                           {docker::error_kind::engine_error,
-                            "the engine was away and did not start it"},
-                           now));
+      // It has a place here and nothing more: it is started once more.
+      event.run = gone->run;
+      event.state = task_state::placed;
+      event.message = "the Docker engine was away; it starts once more";
+      caf::anon_send(to, std::move(event));
     } else if (auto* exited = std::get_if<docker::container_exited>(&x)) {
       caf::anon_send(to,
                      docker_calls::event_of(exited->run, exited->exit, now));
     } else if (auto* lost = std::get_if<docker::engine_lost>(&x)) {
       log::warn("docker driver: {}", lost->text);
+      caf::anon_send(to, measured_runs{{}, {}, lost->text});
     } else {
       log::info("docker driver: the engine answers again");
+      caf::anon_send(to, measured_runs{{}, {}, std::string{}});
     }
   };
   engine = std::make_shared<docker::engine>(std::move(wanted));
@@ -179,13 +181,113 @@ void docker_driver_state::start(const work_item& item) {
     });
 }
 
+/// Its end is told as an event, whichever way it comes.
+void docker_driver_state::stop(const run_id& run) {
+  auto item = items.find(run);
+  auto signal
+    = item == items.end() ? "SIGTERM" : item->second.spec->stop_signal;
+  auto grace = item == items.end() ? milliseconds{10'000}
+                                   : item->second.spec->stop_grace;
+  engine->stop(run, signal, grace,
+               [](const expected<void, docker::failure>& x) {
+                 if (!x)
+                   log::warn("docker driver: {}", x.error().text);
+               });
+}
+
+/// Hears from the engine how a run goes, and tells the task.
+void docker_driver_state::hear(const run_event& x) {
+  if (listeners.has_ended(x.run))
+    return;
+  auto unwanted = stops.contains(x.run);
+  if (x.state == task_state::placed && unwanted)
+    return hear(docker_calls::failed_event(
+      x.run, {docker::error_kind::cancelled, "stopped before it started"},
+      x.at));
+  if (x.state == task_state::placed)
+    if (auto item = items.find(x.run); item != items.end())
+      start(item->second);
+  if (x.phase == run_phase::ended)
+    stops.erase(x.run);
+  listeners.tell(x);
+}
+
+/// Notes why the engine can run nothing now; empty if it can.
+void docker_driver_state::note_trouble(const std::string& text) {
+  trouble = text;
+  adopt_if_due();
+  remove_old();
+  for (auto& x : listeners.last_events()) {
+    if (text.empty() || x.phase != run_phase::preparing)
+      continue;
+    auto waiting = x;
+    waiting.at = wall.at(self->clock().now());
+    waiting.message = text;
+    listeners.tell(waiting);
+  }
+}
+
+/// Asks an engine once more what it runs that could not say it.
+void docker_driver_state::adopt_if_due() {
+  if (!trouble.empty() || adopting || !*adoption_failed)
+    return;
+  adopting = true;
+  *adoption_failed = false;
+  self->request(driver_actor{self}, options.adopt_timeout, adopt_runs{})
+    .then(
+      [this](const adopted_runs& x) {
+        adopting = false;
+        if (x.error.empty())
+          settle_adoption(x);
+      },
+      [this](const caf::error&) {
+        adopting = false;
+        *adoption_failed = true;
+      });
+}
+
+/// Compares what runs with what is followed here. What was found has been told
+/// as events before this.
+void docker_driver_state::settle_adoption(const adopted_runs& found) {
+  std::set<run_id> there;
+  for (auto& x : found.runs) {
+    there.insert(x.run);
+    // What nobody has asked after is wanted no more.
+    auto unwanted = !listeners.is_followed(x.run);
+    if (unwanted && x.phase == run_phase::ended)
+      forget(x.run);
+    else if (unwanted || stops.contains(x.run))
+      stop(x.run);
+  }
+  for (auto& x : listeners.last_events()) {
+    // What was asked for in this life is told of by its start.
+    if (x.phase != run_phase::preparing || there.contains(x.run)
+        || items.contains(x.run))
+      continue;
+    run_event gone;
+    gone.run = x.run;
+    gone.phase = run_phase::ended;
+    gone.at = wall.at(self->clock().now());
+    gone.state = task_state::lost;
+    gone.why = reason::node_lost;
+    gone.message = "it was gone when the Docker engine answered again";
+    hear(gone);
+  }
+}
+
 /// Keeps the last few ended containers, for their logs.
 void docker_driver_state::forget(const run_id& run) {
   listeners.forget(run);
   items.erase(run);
+  stops.erase(run);
   if (std::find(ended.begin(), ended.end(), run) == ended.end())
     ended.push_back(run);
-  while (ended.size() > options.ended_kept_max) {
+  remove_old();
+}
+
+/// An engine that is away keeps them for longer.
+void docker_driver_state::remove_old() {
+  while (trouble.empty() && ended.size() > options.ended_kept_max) {
     engine->remove(ended.front(), [](expected<void, docker::failure> x) {
       if (!x)
         log::warn("docker driver: {}", x.error().text);
@@ -278,38 +380,32 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       listeners.follow(run, std::move(task));
     },
     [this](const stop_run& x) {
-      auto item = items.find(x.run);
-      auto signal
-        = item == items.end() ? "SIGTERM" : item->second.spec->stop_signal;
-      auto grace = item == items.end() ? milliseconds{10'000}
-                                       : item->second.spec->stop_grace;
-      engine->stop(x.run, signal, grace,
-                   [](const expected<void, docker::failure>& y) {
-                     // Its end is told as an event, whichever way it comes.
-                     if (!y)
-                       log::warn("docker driver: {}", y.error().text);
-                   });
+      if (!listeners.has_ended(x.run))
+        stops.insert(x.run);
+      stop(x.run);
     },
     [this](const forget_run& x) { forget(x.run); },
     [this](adopt_runs) -> caf::result<adopted_runs> {
-      ask_engine<adopt_runs, adopted_runs> ask
-        = [e = engine, me = driver_actor{self},
-           now = wall.at(self->clock().now())](auto&, auto tell) {
-            docker_calls::adopt(*e, now, [me, tell](adopted_runs found) {
-              // Before the answer: a task that asks afterwards finds them.
-              for (auto& event : found.runs)
-                caf::anon_send(me, event);
-              tell(std::move(found));
-            });
-          };
+      ask_engine<adopt_runs, adopted_runs> ask =
+        [e = engine, me = driver_actor{self}, failed = adoption_failed,
+         now = wall.at(self->clock().now())](auto&, auto tell) {
+          docker_calls::adopt(*e, now, [me, failed, tell](adopted_runs found) {
+            *failed = !found.error.empty();
+            // Before the answer: a task that asks afterwards finds them.
+            for (auto& event : found.runs)
+              caf::anon_send(me, event);
+            tell(std::move(found));
+          });
+        };
       return self->delegate(
         self->spawn(waiter<adopt_runs, adopted_runs>, std::move(ask)),
         adopt_runs{});
     },
     [this](measure_runs) {
+      adopt_if_due();
       // Asked of the engine one by one and told with the next heartbeat.
       auto me = driver_actor{self};
-      for (auto id : listeners.live())
+      for (auto id : trouble.empty() ? listeners.live() : std::vector<run_id>{})
         engine->stats(id, [me, id](expected<docker::usage, docker::failure> x) {
           if (x)
             caf::anon_send(me, measured_runs{{{id.allocation, x->cpu_seconds,
@@ -319,6 +415,7 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       for (auto& [id, usage] : usages)
         result.tasks.push_back(usage);
       usages.clear();
+      result.trouble = trouble;
       return result;
     },
     [this](const read_log& x) { return read(x); },
@@ -338,13 +435,12 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       return self->delegate(
         self->spawn(waiter<locate_port, located_port>, std::move(ask)), x);
     },
-    [this](const run_event& x) {
-      if (!listeners.has_ended(x.run))
-        listeners.tell(x);
-    },
+    [this](const run_event& x) { hear(x); },
     [this](const measured_runs& x) {
       for (auto& usage : x.tasks)
         usages[usage.allocation] = usage;
+      if (x.trouble)
+        note_trouble(*x.trouble);
     },
   };
 }

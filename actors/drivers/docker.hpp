@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <caf/stateful_actor.hpp>
@@ -32,6 +34,7 @@ struct docker_driver_options {
   size_t reader_bytes_max = 4 << 20;
   std::chrono::milliseconds reader_idle{60'000};
   size_t readers_max = 64;
+  std::chrono::milliseconds adopt_timeout{15'000};
   /// How long the engine may take to send output: the first, more of it, and the
   /// rest of what has ended.
   std::chrono::milliseconds first_patience{1'000};
@@ -50,7 +53,13 @@ struct docker_driver_state {
   driver_actor::behavior_type make_behavior();
   void open_engine();
   void start(const work_item& item);
+  void stop(const run_id& run);
+  void hear(const run_event& x);
+  void note_trouble(const std::string& text);
+  void adopt_if_due();
+  void settle_adoption(const adopted_runs& found);
   void forget(const run_id& run);
+  void remove_old();
   struct reader;
   void open_log(reader& mine, const read_log& x);
   [[nodiscard]] caf::result<log_chunk> read(const read_log& x);
@@ -61,6 +70,15 @@ struct docker_driver_state {
   run_listeners listeners;
   /// What was asked to run, for starts that must be asked for again.
   std::map<run_id, work_item> items;
+  /// Runs that shall stop: an engine that was away is told once more.
+  std::set<run_id> stops;
+  /// Why the engine can run nothing now; empty if it can.
+  std::string trouble;
+  /// Whether the engine could not say what it runs, written on its thread: then it
+  /// is asked again as soon as it answers.
+  std::shared_ptr<std::atomic<bool>> adoption_failed
+    = std::make_shared<std::atomic<bool>>(false);
+  bool adopting = false;
   std::deque<run_id> ended;
   std::shared_ptr<runtime::docker::engine> engine;
   /// As measured since the last heartbeat.

@@ -1,5 +1,7 @@
 #include "actors/drivers/docker_calls.hpp"
 
+#include <csignal>
+
 #include "runtime/base64.hpp"
 #include "runtime/run_environment.hpp"
 
@@ -21,6 +23,17 @@ event_of(const run_id& id, const docker::exit_status& x, timestamp now) {
   }
   result.exit_code = x.code;
   result.image_digest = x.image;
+  // An engine that ends takes its containers with it, and cannot say so. Whatever
+  // else it was, it was not the task's own doing.
+  auto killed = x.signal == SIGKILL || x.signal == SIGTERM || x.code == 255;
+  if (x.while_away && killed && !x.oom) {
+    result.state = task_state::lost;
+    result.why = reason::driver_error;
+    result.message = "it was killed while the Docker engine or its node was "
+                     "away, as an engine does that ends (exit code "
+                     + std::to_string(x.code) + ')';
+    return result;
+  }
   if (x.code == 0) {
     result.state = task_state::succeeded;
     return result;
@@ -61,6 +74,11 @@ failed_event(const run_id& id, const docker::failure& x, timestamp now) {
   case docker::error_kind::cancelled:
     result.why = reason::stopped_by_user;
     result.state = task_state::stopped;
+    break;
+  case docker::error_kind::engine_away:
+    // Not even tried: whoever has another engine may.
+    result.state = task_state::lost;
+    result.why = reason::driver_error;
     break;
   case docker::error_kind::start_error:
   case docker::error_kind::engine_unreachable:
@@ -148,9 +166,11 @@ void adopt(docker::engine& engine, timestamp now,
           run_event event;
           event.run = x.run();
           event.at = now;
-          if (x.state == docker::container_state::exited)
-            event = event_of(x.run(), x.exit, now);
-          else if (x.state == docker::container_state::running)
+          if (x.state == docker::container_state::exited) {
+            auto exit = x.exit;
+            exit.while_away = true;
+            event = event_of(x.run(), exit, now);
+          } else if (x.state == docker::container_state::running)
             event.phase = run_phase::started;
           if (x.state != docker::container_state::created)
             result.runs.push_back(event);

@@ -40,6 +40,11 @@ public:
     return runs_.contains(run);
   }
 
+  [[nodiscard]] bool is_followed(const run_id& run) const {
+    auto at = runs_.find(run);
+    return at != runs_.end() && at->second.task;
+  }
+
   /// The last event of each run that is followed; `preparing` if none came yet.
   [[nodiscard]] std::vector<run_event> last_events() const {
     std::vector<run_event> result;

@@ -611,6 +611,15 @@ void cluster::fold(const node_drained& x) {
   close_or_open(node);
 }
 
+void cluster::fold(const node_troubled& x) {
+  auto& node = *node_called(x.node);
+  node.troubled = x.drivers;
+  node.trouble = x.drivers.empty() ? "" : x.message;
+  auto row = row_of(node);
+  table_.change(node.row, row.labels, row.weight, row.overcommit);
+  helped_.push_back(node.row);
+}
+
 void cluster::fold(const node_labelled& x) {
   ++node_changes_;
   auto& node = *node_called(x.node);

@@ -483,7 +483,7 @@ void cluster::set_state(job_record& job, task_record& task, task_state to) {
 placement::task_class cluster::class_of(const job_spec& spec) const {
   auto result = placement::class_of(spec, settings_.strategy);
   result.requirements.push_back(
-    {driver_label(json::name_of(spec.driver)), {"*"}});
+    {driver_label(json::name_of(spec.driver)), {"true"}});
   return result;
 }
 
@@ -660,9 +660,23 @@ placement::node_row cluster::row_of(const node_record& node) const {
   // A worker that names no drivers takes whatever it is given.
   auto drivers = node.profile.drivers.empty() ? json::names_of<driver_kind>()
                                               : node.profile.drivers;
-  for (auto& driver : drivers)
-    result.labels.push_back({driver_label(driver), "true"});
+  for (auto& driver : drivers) {
+    auto works = std::find(node.troubled.begin(), node.troubled.end(), driver)
+                 == node.troubled.end();
+    result.labels.push_back({driver_label(driver), works ? "true" : "away"});
+  }
   std::sort(result.labels.begin(), result.labels.end());
+  return result;
+}
+
+/// Labels of a node as if all its drivers worked: who belongs there does so also
+/// while an engine hangs.
+label_set cluster::labels_when_well(const node_record& node) const {
+  auto result = table_.row(node.row).labels;
+  for (auto& driver : node.troubled)
+    for (auto& x : result)
+      if (x.name == driver_label(driver))
+        x.value = "true";
   return result;
 }
 

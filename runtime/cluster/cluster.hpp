@@ -338,6 +338,7 @@ private:
   check_kinds(const std::vector<job_spec_ptr>& specs) const;
   /// How many tasks a job of `spec` has, as things stand.
   [[nodiscard]] uint32_t tasks_of(const job_spec& spec) const;
+  [[nodiscard]] label_set labels_when_well(const node_record& node) const;
   [[nodiscard]] bool
   wants_member(const job_record& job, const node_record& node) const;
   /// Notes which nodes and jobs a fact concerns, for `settle_members`.
@@ -373,6 +374,7 @@ private:
   void reconcile(node_record& node, const std::vector<task_report>& inventory);
 
   // decide_reports.cpp
+  expected<outcome, refusal> on(const note_troubles& x);
   expected<outcome, refusal> on(const take_reports& x);
   void take_report(node_record& node, const task_report& x);
   bool take_attempt(job_record& job, uint32_t index, const task_report& x);
@@ -489,6 +491,7 @@ private:
   void fold(const node_draining& x);
   void fold(const node_drained& x);
   void fold(const node_quarantined& x);
+  void fold(const node_troubled& x);
   void fold(const node_labelled& x);
   void fold(const settings_changed& x);
   void fold(const leader_elected& x);

@@ -11,6 +11,9 @@ namespace troupe::runtime {
 
 namespace {
 
+/// What a node says to people about one driver.
+constexpr size_t message_bytes_max = 1'024;
+
 unexpected<refusal> no_node(const std::string& name) {
   return make_unexpected(
     refusal{refusal_kind::not_found,
@@ -163,6 +166,27 @@ expected<outcome, refusal> cluster::on(const change_node_health& x) {
     give_up_lost();
     break;
   }
+  return outcome{};
+}
+
+expected<outcome, refusal> cluster::on(const note_troubles& x) {
+  auto* node = node_called(x.node);
+  if (node == nullptr)
+    return no_node(x.node);
+  node_troubled fact{x.node, {}, ""};
+  for (auto& trouble : x.troubles) {
+    fact.drivers.push_back(trouble.driver);
+    fact.message
+      += (fact.message.empty() ? "" : "; ")
+         + json::readable("driver " + trouble.driver
+                            + " does not work now: " + trouble.message,
+                          message_bytes_max);
+  }
+  if (fact.drivers == node->troubled)
+    return outcome{};
+  if (fact.drivers.empty())
+    fact.message = "all its drivers work again";
+  say(std::move(fact));
   return outcome{};
 }
 

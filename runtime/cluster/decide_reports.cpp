@@ -14,6 +14,10 @@ constexpr size_t message_bytes_max = 1'024;
 /// Attempts of which nobody has told. A machine that is further ahead is broken.
 constexpr uint32_t attempts_ahead_max = 1'000'000;
 
+/// Before a task is placed again that a driver could not run: a node that says so
+/// is asked nothing more within a heartbeat or two.
+constexpr milliseconds driver_pause{1'000};
+
 /// Ends that are not the task's own doing: they never use up its retries.
 bool is_misfortune(reason x) {
   return x == reason::node_lost || x == reason::port_in_use
@@ -265,6 +269,11 @@ void cluster::after_end(job_record& job, uint32_t index,
       start_again(job, index, task.why, "", milliseconds{0});
   } else if (before.restart) {
     start_again(job, index, reason::none, "", milliseconds{0});
+  } else if (task.why == reason::driver_error
+             && task.ended_as == task_state::lost) {
+    // Its driver was away. That this node is no good now is known only later.
+    start_again(job, index, task.why, "",
+                std::max(job.spec->restart.delay, driver_pause), node_of(task));
   } else if (is_misfortune(task.why) || task.ended_as == task_state::lost) {
     auto wait = task.why == reason::port_in_use ? job.spec->restart.delay
                                                 : milliseconds{0};

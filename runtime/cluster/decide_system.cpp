@@ -79,8 +79,7 @@ uint32_t cluster::tasks_of(const job_spec& spec) const {
   auto matches = [&](auto& node) {
     return node.second.state == node_state::ready
            && node.second.eligibility == node_eligibility::eligible
-           && placement::satisfies(table_.row(node.second.row).labels,
-                                   requirements);
+           && placement::satisfies(labels_when_well(node.second), requirements);
   };
   return static_cast<uint32_t>(
     std::count_if(nodes_.begin(), nodes_.end(), matches));
@@ -97,7 +96,7 @@ bool cluster::wants_member(const job_record& job,
     return is_there && holds_capacity(job.tasks[at->second].state);
   // A cordon keeps new tasks away, and leaves what is there alone.
   return (is_there || node.eligibility == node_eligibility::eligible)
-         && placement::satisfies(table_.row(node.row).labels,
+         && placement::satisfies(labels_when_well(node),
                                  waiting_.at(job.klass).of->requirements);
 }
 

@@ -61,13 +61,15 @@ struct node_image {
   timestamp probe_at;
   uint32_t failed_probes = 0;
   std::vector<failing_image> failing;
+  std::vector<std::string> troubled;
+  std::string trouble;
   bool operator==(const node_image&) const = default;
   BOOST_DESCRIBE_CLASS(node_image, (),
                        (profile, row, state, eligibility, labels, weight,
                         overcommit, joined_at, last_port, unhealthy_at,
                         gave_up_at, drain_deadline, quarantined,
                         quarantine_message, quarantined_at, probe_at,
-                        failed_probes, failing),
+                        failed_probes, failing, troubled, trouble),
                        (), ())
 };
 
@@ -321,7 +323,8 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                      x.overcommit,   x.joined_at.ms,  x.last_port,
                      x.unhealthy_at, x.gave_up_at,    x.drain_deadline,
                      q.active,       q.message,       q.since,
-                     q.probe_at,     q.failed_probes, {}};
+                     q.probe_at,     q.failed_probes, {},
+                     x.troubled,     x.trouble};
     for (auto& [job, at] : q.failing)
       image.failing.push_back({job, at});
     out(line_of("node", json::write(image)));
@@ -486,6 +489,8 @@ cluster::restore_node(const json::value& from,
   q.failed_probes = image.failed_probes;
   for (auto& x : image.failing)
     q.failing[x.job] = x.at;
+  node.troubled = image.troubled;
+  node.trouble = image.trouble;
   if (node.state == node_state::unhealthy)
     silent_.insert(node.profile.name);
   if (node.eligibility == node_eligibility::draining)

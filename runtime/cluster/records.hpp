@@ -392,6 +392,9 @@ struct node_record {
   /// Whether it shall be removed once nobody waits for what it runs.
   bool leaving = false;
   quarantine_record quarantine;
+  /// Drivers that do not work now, and why.
+  std::vector<std::string> troubled;
+  std::string trouble;
   timestamp visit_at;
   resources reserved;
   /// The host port that was chosen last, which tells where the search for the

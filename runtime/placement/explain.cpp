@@ -29,11 +29,17 @@ std::string requirement_text(const label_requirement& x) {
   return result;
 }
 
+/// Labels of nodes that say which drivers are there, and whether they work.
+constexpr std::string_view driver_prefix = "troupe.driver.";
+
 std::string labels_refusal(const node_row& row, const task_class& c) {
   for (auto& x : c.requirements) {
     if (satisfies(row.labels, {x}))
       continue;
     auto value = value_of(row.labels, x.name);
+    if (value && *value == "away" && x.name.starts_with(driver_prefix))
+      return "its driver " + x.name.substr(driver_prefix.size())
+             + " does not work now";
     return "needs " + requirement_text(x)
            + (value ? ", has " + *value : std::string{", has none"});
   }

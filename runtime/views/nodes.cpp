@@ -22,6 +22,7 @@ boost::json::value write_view(const present& p, const node_record& node) {
   view.version = node.profile.version;
   view.joined_at = node.joined_at;
   view.drain_deadline = node.drain_deadline;
+  view.message = node.trouble;
   if (auto [why, message] = closure_of(node); why != reason::none)
     view.message = message;
   auto heard = p.vitals.find(view.name);

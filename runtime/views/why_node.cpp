@@ -31,7 +31,9 @@ closure closure_of(const node_record& node) {
                                  + to_string(node.quarantine.probe_at) + " on"};
   switch (node.eligibility) {
   case node_eligibility::eligible:
-    return {reason::none, "it takes tasks"};
+    return {reason::none, node.trouble.empty()
+                            ? "it takes tasks"
+                            : "it takes tasks, but not all: " + node.trouble};
   case node_eligibility::cordoned:
     return {reason::cordoned, "it is cordoned, so nothing new goes there; "
                               "`troupe uncordon` lets it take tasks again"};

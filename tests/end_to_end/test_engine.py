@@ -65,6 +65,115 @@ class EngineTest(ClusterTest):
 
 
 @unittest.skipIf(docker_engine.unavailable(), docker_engine.unavailable())
+class Outage(EngineTest):
+    def test_an_engine_that_hangs_is_told_of_and_nothing_is_lost(self):
+        self.submit(service(name="web"))
+        self.wait_for_task("web.0", "running")
+        before = self.containers_of("web.0")
+        self.engine.hang()
+        self.submit(container("true", name="early"))
+        # Whoever looks sees it: at the node, at the task, at the machine.
+        self.wait_for_message("/v1/nodes/d1", "as if it hung")
+        self.wait_for_message("/v1/tasks/early.0", "as if it hung")
+        self.assertEqual(self.task("early.0")["state"], "starting")
+        self.assertIn("as if it hung", self.troupe("node", "d1")[0])
+        self.assertIn("as if it hung", self.troupe("nodes", "-o", "wide")[0])
+        self.assertIn("as if it hung", self.troupe(
+            "doctor", "--docker", self.engine.address, code=None)[0])
+        # Nothing new goes there, and it is said why.
+        self.submit(container("true", name="late"))
+        eventually(lambda: "driver docker does not work now" in
+                   self.troupe("why", "late.0")[0], "it is said why")
+        self.assertEqual(self.task("late.0")["state"], "pending")
+        # What runs is not disturbed, and can be stopped once there is somebody
+        # to ask.
+        self.assertEqual(self.task("web.0")["state"], "running")
+        self.engine.wake()
+        for name in ("early", "late"):
+            self.wait_for_job(name, "succeeded")
+            self.assertEqual(len(self.task(f"{name}.0")["attempts"]), 1)
+            self.assertEqual(len(self.containers_of(f"{name}.0")), 1)
+        eventually(lambda: not self.get("/v1/nodes/d1").get("message"),
+                   "the node is well again")
+        self.assertEqual(self.task("web.0")["attempt"], 1)
+        self.assertEqual(self.containers_of("web.0"), before)
+        told = [x["drivers"] if "drivers" in x else [] for x in
+                self.items("/v1/events?types=nodeTroubled")]
+        self.assertEqual(told, [["docker"], []])
+
+    def test_what_is_stopped_while_the_engine_hangs_stops_when_it_wakes(self):
+        self.submit(service(name="web", stopGrace="1s"))
+        self.wait_for_task("web.0", "running")
+        self.engine.hang()
+        self.submit(service(name="never"))
+        self.wait_for_message("/v1/tasks/never.0", "as if it hung")
+        for name in ("web", "never"):
+            self.troupe("stop", name)
+        self.engine.wake()
+        for name in ("web", "never"):
+            self.wait_for_task(f"{name}.0", "stopped")
+        eventually(lambda: not self.engine.containers(status=["running"]),
+                   "nothing runs")
+
+    def test_a_node_that_comes_back_to_a_hung_engine_finds_its_tasks(self):
+        self.submit(service(name="web"))
+        self.submit(container("until [ -e /tmp/end ]; do sleep 0.1; done",
+                              name="sum"))
+        for task in ("web.0", "sum.0"):
+            self.wait_for_task(task, "running")
+        before = [self.containers_of(x) for x in ("web.0", "sum.0")]
+        self.engine.hang()
+        self.d1.kill()
+        self.d1 = self.start_again(self.d1)
+        self.wait_for_message("/v1/nodes/d1", "does not answer")
+        self.engine.wake()
+        made = self.engine.call(
+            "POST", f"/containers/{before[1][1]}/exec",
+            '{"Cmd": ["sh", "-c", "echo > /tmp/end"]}')
+        self.engine.call("POST", f"/exec/{made['Id']}/start",
+                         '{"Detach": true}')
+        self.wait_for_job("sum", "succeeded")
+        self.assertEqual(self.task("web.0")["state"], "running")
+        self.assertEqual([self.containers_of(x) for x in ("web.0", "sum.0")],
+                         before)
+        for task in ("web.0", "sum.0"):
+            self.assertEqual(len(self.task(task)["attempts"]), 1)
+
+    def test_containers_that_die_with_their_engine_start_again(self):
+        self.submit(service(name="web"))
+        self.submit(container("sleep 3", name="sum"))
+        for task in ("web.0", "sum.0"):
+            self.wait_for_task(task, "running")
+        self.engine.kill()
+        self.wait_for_message("/v1/nodes/d1", "does not answer")
+        # Also what comes in meanwhile waits, and says for what.
+        self.submit(container("true", name="late"))
+        eventually(lambda: "docker does not work now" in
+                   self.troupe("why", "late.0")[0], "it is said why")
+        self.engine.start_again()
+        web = self.wait_for_attempt("web.0", 2, "running")
+        self.wait_for_job("sum", "succeeded")
+        self.wait_for_job("late", "succeeded")
+        for first in (web["attempts"][0], self.task("sum.0")["attempts"][0]):
+            self.assertEqual((first["state"], first["reason"]),
+                             ("lost", "driverError"))
+            self.assertIn("the Docker engine", first["message"])
+        # It was not their doing: nobody counts it against them.
+        self.assertEqual(self.job("sum")["state"], "succeeded")
+
+    def test_an_engine_that_is_restarted_in_order_loses_nothing(self):
+        self.submit(service(name="web"))
+        self.submit(container("sleep 3", name="sum"))
+        for task in ("web.0", "sum.0"):
+            self.wait_for_task(task, "running")
+        self.engine.terminate()
+        self.engine.start_again()
+        self.wait_for_job("sum", "succeeded")
+        eventually(lambda: self.task("web.0")["state"] == "running"
+                   and self.task("web.0")["attempt"] > 1, "it runs again")
+
+
+@unittest.skipIf(docker_engine.unavailable(), docker_engine.unavailable())
 class Meddling(EngineTest):
     def test_a_container_removed_by_hand_starts_again_and_says_why(self):
         self.submit(service(name="web"))

@@ -29,7 +29,7 @@ QUICK = ["--heartbeat", "1s", "--unhealthy-after", "3s",
          "--removed-after", "60s"]
 PROCESS_NODES = 4
 WITH_ENGINE = (not docker_engine.unavailable()
-               and os.environ.get("TROUPE_SOAK_ENGINE") == "yes")
+               and os.environ.get("TROUPE_SOAK_ENGINE") != "no")
 
 
 class SoakTest(ClusterTest):

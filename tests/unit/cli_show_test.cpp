@@ -162,7 +162,9 @@ TEST_CASE("a node that takes not everything is told apart, and says why") {
   screen wide;
   wide.l.wide = true;
   CHECK(holds(show_nodes(list, wide), "its engine hangs"));
-  CHECK(holds(show_node(node, {}, {}), "Message:    its engine hangs\n"));
+  auto text = show_node(node, {}, {});
+  CHECK(holds(text, "Message:"));
+  CHECK(holds(text, "its engine hangs\n"));
 }
 
 TEST_CASE("a decision is shown with its verdicts and what would help") {

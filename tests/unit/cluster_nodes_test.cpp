@@ -258,6 +258,56 @@ TEST_CASE("a task goes only where its driver works") {
   CHECK(c.state_of({"x", 0}) == task_state::placed);
 }
 
+TEST_CASE("nothing new goes to a driver that does not work now") {
+  cluster_fixture c;
+  c.join(a_node("n1").drivers({"docker", "simulated"}));
+  c.submit(a_job("early"));
+  c.submit(a_job("everywhere").on_every_node());
+  c.place();
+  c.started({"early", 0});
+  c.done(note_troubles{"n1", {{"simulated", "its engine hangs"}}});
+  auto& node = *c.core.find_node("n1");
+  CHECK(node.trouble == "driver simulated does not work now: its engine hangs");
+  // What is there stays there.
+  CHECK(c.state_of({"early", 0}) == task_state::running);
+  CHECK(c.state_of({"everywhere", 0}) == task_state::placed);
+  c.submit(a_job("late"));
+  CHECK(c.place() == 0);
+  CHECK(c.state_of({"late", 0}) == task_state::pending);
+  c.check_copies();
+  SUBCASE("said again it changes nothing") {
+    auto before = c.core.version();
+    c.done(note_troubles{"n1", {{"simulated", "its engine hangs"}}});
+    CHECK(c.core.version() == before);
+  }
+  SUBCASE("until it works again") {
+    c.done(note_troubles{"n1", {}});
+    CHECK(node.trouble.empty());
+    c.place();
+    CHECK(c.state_of({"late", 0}) == task_state::placed);
+  }
+}
+
+TEST_CASE("what an engine that is away could not run is tried elsewhere") {
+  cluster_fixture c;
+  c.join(a_node("n1"));
+  c.submit(a_job("x"));
+  c.place();
+  task_report report;
+  report.task = {"x", 0};
+  report.attempt = 1;
+  report.state = task_state::lost;
+  report.why = reason::driver_error;
+  c.report("n1", report);
+  // Not at once: the node may not have said yet that it is no good now.
+  CHECK(c.place() == 0);
+  c.join(a_node("n2"));
+  c.pass(std::chrono::seconds{1});
+  c.place();
+  CHECK(c.node_of({"x", 0}) == "n2");
+  CHECK(c.core.find_task({"x", 0})->failures == 0);
+}
+
 TEST_CASE("a worker that speaks HTTP names attempts, not allocations") {
   cluster_fixture c;
   c.join(a_node("n1"));

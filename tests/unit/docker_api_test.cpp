@@ -255,6 +255,8 @@ TEST_CASE("what the engine says to a start decides what is done about it") {
             error_kind::port_in_use},
         row{500, "OCI runtime create failed: runc", error_kind::start_error},
         row{500, "no space left on device", error_kind::engine_error},
+        row{500, "task cbd0: already exists: unknown", error_kind::engine_away},
+        row{500, "id already in use", error_kind::engine_away},
         row{404, "No such container: x", error_kind::engine_error}}) {
     auto found = start_failure(x.status, std::string{R"({"message":")"}
                                            + x.message + "\"}");

@@ -2,6 +2,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -59,6 +60,17 @@ public:
       if (x.starts_with(request))
         ++result;
     return result;
+  }
+
+  /// Waits until `request` has come; false if it does not.
+  bool wait_for(const std::string& request) {
+    auto deadline = std::chrono::steady_clock::now() + patience;
+    while (count(request) == 0) {
+      if (std::chrono::steady_clock::now() > deadline)
+        return false;
+      std::this_thread::sleep_for(1ms);
+    }
+    return true;
   }
 
 private:
@@ -129,6 +141,10 @@ public:
     return future.get();
   }
 
+  void stop() {
+    engine_->stop(a_spec().run(), "SIGTERM", 10s, [](auto&&) {});
+  }
+
   template <class T>
   std::optional<T> wait_for() {
     std::unique_lock lock{mutex_};
@@ -194,6 +210,22 @@ TEST_CASE("a start that hangs and then never was is told as such") {
   REQUIRE(!aut.start());
   CHECK(aut.wait_for<container_not_started>());
   CHECK(engine.count("POST /containers/abc/start") == 0);
+}
+
+TEST_CASE("a start that finds nobody listening was not done") {
+  door aut;
+  auto started = aut.start();
+  REQUIRE(!started);
+  CHECK(started.error().kind == error_kind::engine_away);
+}
+
+TEST_CASE("a stop waits until it is known whether the container runs") {
+  fake_engine engine{{{"POST /containers/abc/start", &hang}}};
+  door aut;
+  REQUIRE(!aut.start());
+  aut.stop();
+  REQUIRE(aut.wait_for<container_started>());
+  CHECK(engine.wait_for("POST /containers/abc/kill?signal=SIGTERM"));
 }
 
 TEST_CASE("a container that has run under a doubtful start is not run again") {

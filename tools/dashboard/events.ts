@@ -9,8 +9,8 @@ import { View } from "./view";
 export const EVENT_TYPES = [
   "jobSubmitted", "jobUpdated", "jobScaled", "jobStopped", "taskPlaced", "taskStarted", "taskHealthChanged",
   "taskEnded", "taskPreempted", "taskRequeued", "gangReserved", "gangCommitted", "gangReleased", "nodeJoined",
-  "nodeUnhealthy", "nodeReady", "nodeRemoved", "nodeCordoned", "nodeDraining", "nodeDrained", "nodeLabelled",
-  "settingsChanged", "cacheHit", "cacheInvalidated", "leaderElected",
+  "nodeUnhealthy", "nodeReady", "nodeRemoved", "nodeCordoned", "nodeDraining", "nodeDrained",
+  "nodeQuarantined", "nodeTroubled", "nodeLabelled", "settingsChanged", "cacheHit", "cacheInvalidated", "leaderElected",
 ];
 
 const BAD = new Set(["nodeUnhealthy", "nodeRemoved", "taskPreempted"]);

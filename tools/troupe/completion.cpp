@@ -119,8 +119,8 @@ constexpr auto known_values = std::to_array<known_words>({
    "jobSubmitted jobUpdated jobScaled jobStopped taskPlaced taskStarted "
    "taskHealthChanged taskEnded taskPreempted taskRequeued gangReserved "
    "gangCommitted gangReleased nodeJoined nodeUnhealthy nodeReady nodeRemoved "
-   "nodeCordoned nodeDraining nodeDrained nodeLabelled settingsChanged "
-   "cacheHit cacheInvalidated leaderElected"},
+   "nodeCordoned nodeDraining nodeDrained nodeQuarantined nodeTroubled "
+   "nodeLabelled settingsChanged cacheHit cacheInvalidated leaderElected"},
 });
 
 constexpr auto file_options = std::to_array<std::string_view>(

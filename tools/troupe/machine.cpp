@@ -73,6 +73,7 @@ size_t append_to(char* data, size_t, size_t size, void* to) {
 struct engine_reply {
   std::string body;
   std::string error;
+  bool timed_out = false;
 };
 
 engine_reply ask_engine(const std::string& address, const char* path) {
@@ -102,6 +103,7 @@ engine_reply ask_engine(const std::string& address, const char* path) {
     result.error = number != 0        ? std::strerror(static_cast<int>(number))
                    : error[0] != '\0' ? error
                                       : curl_easy_strerror(code);
+    result.timed_out = code == CURLE_OPERATION_TIMEDOUT;
   }
   return result;
 }
@@ -164,6 +166,17 @@ finding examine_docker(const std::string& address) {
   }
   // Programs run without it.
   result.verdict = health_verdict::limited;
+  if (reply.timed_out) {
+    std::error_code ignored;
+    result.detail = fmt::format(
+      "no containers here: {} takes connections and says nothing within 3 s, "
+      "as if it hung",
+      address);
+    result.remedy = fs::exists("/run/systemd/system", ignored)
+                      ? "sudo systemctl restart docker"
+                      : "sudo service docker restart";
+    return result;
+  }
   result.detail
     = fmt::format("no containers here: {}: {}", address, reply.error);
   std::error_code ignored;

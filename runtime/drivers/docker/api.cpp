@@ -413,6 +413,11 @@ failure start_failure(int status, std::string_view body) {
       || holds(text, "address already in use")
       || holds(text, "ports are not available"))
     return {error_kind::port_in_use, "a port of the host is taken: " + text};
+  // An engine that was killed in the middle of a start remembers half of it.
+  if ((holds(text, "already exists") && !holds(text, "OCI runtime"))
+      || holds(text, "id already in use"))
+    return {error_kind::engine_away,
+            "the engine still holds what is left of an earlier try: " + text};
   auto of_task = status == 400 || holds(text, "OCI runtime")
                  || holds(text, "executable file not found")
                  || holds(text, "error while creating mount")

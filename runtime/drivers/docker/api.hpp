@@ -28,6 +28,9 @@ enum class error_kind : uint8_t {
   port_in_use,
   /// Nobody knows what became of it. Says nothing about the task.
   engine_unreachable,
+  /// Nobody listens there, or the engine is at odds with itself after a crash: it
+  /// was not done. Says nothing about the task.
+  engine_away,
   /// The engine failed, or answered nonsense: may be tried again.
   engine_error,
   /// No container of ours is of that run.

@@ -108,7 +108,8 @@ struct exec_answer {
 ///
 /// A container is known by its run, which runs at most once: starting an
 /// run again, also from a new door after a crash, finds the container that
-/// is there and never runs it a second time. `doubtful` is a start that the engine
+/// is there and never runs it a second time. A start that found nobody listening
+/// was not done (`engine_away`). `doubtful` is a start that the engine
 /// left unanswered (`engine_unreachable`): as soon as it answers again, exactly
 /// one of `container_started`, `container_not_started` and `container_exited`
 /// follows.

@@ -1,5 +1,7 @@
 #include "runtime/drivers/docker/engine_core.hpp"
 
+#include <unistd.h>
+
 namespace troupe::runtime::docker {
 
 using http::client_failure;
@@ -84,9 +86,19 @@ void engine::core::call(std::string method, std::string path, std::string body,
 }
 
 failure engine::core::unreachable(const engine_answer& answer) const {
-  return {error_kind::engine_unreachable,
-          "the Docker engine at " + options_.socket
-            + " does not answer: " + answer.error};
+  auto text = "the Docker engine at " + options_.socket + " does not answer: ";
+  auto* path = options_.socket.c_str();
+  if (answer.failure == client_failure::timed_out)
+    text += "it takes connections and says nothing, as if it hung";
+  else if (answer.failure != client_failure::not_sent)
+    text += answer.error;
+  else if (::access(path, F_OK) != 0)
+    text += "there is no such socket";
+  else if (::access(path, R_OK | W_OK) != 0)
+    text += "this user may not open the socket";
+  else
+    text += "nobody listens at the socket";
+  return {error_kind::engine_unreachable, std::move(text)};
 }
 
 failure
@@ -107,8 +119,8 @@ void engine::core::probe(reply<engine_version> done) {
   send(std::move(x), [this, done = std::move(done)](engine_answer answer) {
     if (!answer.answered()) {
       auto why = unreachable(answer);
-      why.text += "; is Docker installed and running, and may this user open "
-                  "its socket?";
+      why.text += "; is Docker installed and running? `troupe doctor` looks "
+                  "into it";
       return done(make_unexpected(std::move(why)));
     }
     auto found = read_engine_version(answer.body);

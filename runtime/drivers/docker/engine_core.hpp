@@ -99,6 +99,8 @@ private:
     bool has_turn = false;
     /// The image was pulled for this start.
     bool pulled = false;
+    /// The engine has once left a step of its start unanswered.
+    bool doubted = false;
     /// Removed here: late answers are about nobody.
     bool forgotten = false;
     /// The open `wait`, or 0.
@@ -108,6 +110,8 @@ private:
     /// The last `wait` broke off: the engine went away under the container.
     bool cut = false;
     bool inspecting = false;
+    /// It was sent a signal from here.
+    bool signalled = false;
     /// Its grace is over.
     bool kill_wanted = false;
   };
@@ -162,6 +166,7 @@ private:
   void leave_start(const entry_ptr& x, phase next);
   static void answer_starts(const entry_ptr& x,
                             const expected<start_answer, failure>& answer);
+  static void run_stops(const entry_ptr& x);
 
   // -- engine_watch.cpp ---------------------------------------------------------
 
@@ -171,6 +176,7 @@ private:
   void check_exit(const entry_ptr& x);
   void exit_checked(const entry_ptr& x, const engine_answer& answer);
   void report_exit(const entry_ptr& x, exit_status exit);
+  void suspect_exit(const entry_ptr& x, exit_status exit);
   void explain_exit(const entry_ptr& x, exit_status exit);
   void open_events();
   void read_events(std::string_view bytes);

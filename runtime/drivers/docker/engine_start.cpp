@@ -59,6 +59,10 @@ void engine::core::create(const entry_ptr& x) {
 }
 
 void engine::core::created(const entry_ptr& x, const engine_answer& answer) {
+  if (answer.not_sent() && !x->doubted) {
+    note_failed(answer);
+    return fail(x, {error_kind::engine_away, unreachable(answer).text});
+  }
   if (!answer.answered())
     return doubt(x, answer);
   if (answer.status == 409)
@@ -223,6 +227,7 @@ void engine::core::launched(const entry_ptr& x, bool adopted,
 void engine::core::succeed(const entry_ptr& x, bool adopted) {
   leave_start(x, phase::running);
   answer_starts(x, start_answer{x->id, adopted});
+  run_stops(x);
   if (x->wait == 0)
     watch(x);
   start_next();
@@ -232,6 +237,7 @@ void engine::core::fail(const entry_ptr& x, failure why) {
   leave_start(x, x->now);
   forget(x);
   answer_starts(x, make_unexpected(std::move(why)));
+  run_stops(x);
   start_next();
 }
 
@@ -246,6 +252,7 @@ void engine::core::discard(const entry_ptr& x, failure why) {
 
 void engine::core::doubt(const entry_ptr& x, const engine_answer& answer) {
   leave_start(x, phase::doubtful);
+  x->doubted = true;
   answer_starts(x, make_unexpected(unreachable(answer)));
   note_failed(answer);
   start_next();
@@ -262,6 +269,9 @@ void engine::core::answer_starts(
   auto starts = std::exchange(x->starts, {});
   for (auto& f : starts)
     f(answer);
+}
+
+void engine::core::run_stops(const entry_ptr& x) {
   auto after = std::exchange(x->after_start, {});
   for (auto& f : after)
     f();

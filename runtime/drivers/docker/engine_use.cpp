@@ -26,6 +26,7 @@ failure not_running(const run_id& run) {
 
 void engine::core::signal(const entry_ptr& x, const std::string& name,
                           reply<void> done) {
+  x->signalled = true;
   call("POST",
        "/containers/" + x->id + "/kill?signal=" + http::url_encode(name), {},
        options_.call_timeout, call_mode::once,
@@ -54,13 +55,10 @@ void engine::core::stop(const run_id& run, const std::string& name,
     return done({});
   case phase::creating:
   case phase::starting:
+  case phase::doubtful:
     x->after_start.push_back(
       [this, run, name, grace, done] { stop(run, name, grace, done); });
     return;
-  case phase::doubtful:
-    return done(make_unexpected(
-      failure{error_kind::engine_unreachable,
-              "it is not known yet whether the container runs"}));
   case phase::created:
   case phase::exited:
     return done(make_unexpected(not_running(run)));

@@ -1,5 +1,7 @@
 #include "runtime/drivers/docker/engine_core.hpp"
 
+#include <csignal>
+
 // How an exit is noticed, and how the door gets back in step with an engine that
 // was away, or with one that ran containers before the door was opened.
 
@@ -105,7 +107,25 @@ void engine::core::report_exit(const entry_ptr& x, exit_status exit) {
   exit.while_away = x->cut;
   if (exit.code == 126 || exit.code == 127)
     return explain_exit(x, std::move(exit));
+  auto killed = exit.signal == SIGTERM || exit.signal == SIGKILL;
+  if (killed && !x->signalled && !exit.while_away && !exit.oom)
+    return suspect_exit(x, std::move(exit));
   tell(container_exited{x->spec.run(), std::move(exit)});
+}
+
+// An engine that is told to end takes no new connections, ends its containers, and
+// still tells of it on the old ones.
+void engine::core::suspect_exit(const entry_ptr& x, exit_status exit) {
+  auto ping = request("GET", "");
+  ping.url = "http://docker/_ping";
+  ping.timeout = options_.health_timeout;
+  ping.fresh_connection = true;
+  send(std::move(ping),
+       [this, x, exit = std::move(exit)](const engine_answer& answer) mutable {
+         exit.while_away = !answer.answered();
+         note_failed(answer);
+         tell(container_exited{x->spec.run(), std::move(exit)});
+       });
 }
 
 // With a first process of its own, the engine does not learn that the command is
@@ -212,14 +232,16 @@ void engine::core::doubt_resolved(const entry_ptr& x,
   switch (found->state) {
   case container_state::created:
     x->now = phase::created;
+    x->after_start.clear();
     return tell(container_not_started{run});
   case container_state::running:
     x->now = phase::running;
     tell(container_started{run});
     if (x->wait == 0)
       watch(x);
-    return;
+    return run_stops(x);
   case container_state::exited:
+    x->after_start.clear();
     return report_exit(x, found->exit);
   }
 }
