@@ -37,14 +37,6 @@ call read_page(reading&) {
   return page_request{Which};
 }
 
-/// A route that the reference has and this version has not.
-call not_yet(reading& x) {
-  x.refuse(501, "this version of troupe does not have "
-                  + std::string{http::to_string(x.request().method)} + " "
-                  + x.request().path + " yet");
-  return page_request{};
-}
-
 // -- jobs ---------------------------------------------------------------------
 
 call read_list_jobs(reading& x) {

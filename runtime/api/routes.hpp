@@ -38,8 +38,7 @@ struct route {
 /// without a name get one that nobody has.
 ///
 /// 400: a parameter or the body is wrong, with all problems. 404: no such path,
-/// or what it names cannot exist. 405 with `Allow`: not with this method. 501:
-/// a route of the reference that this version does not have yet.
+/// or what it names cannot exist. 405 with `Allow`: not with this method.
 [[nodiscard]] expected<call, problem_response>
 parse(const http::request& x, uint64_t chance);
 

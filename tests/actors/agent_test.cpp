@@ -367,7 +367,7 @@ TEST_CASE("a hello waits until the drivers have told what they found") {
   CHECK_FALSE(answer->is_there());
   // The driver does not answer in time: then what ran runs, until it says
   // otherwise.
-  s.world.pass(6s);
+  s.world.pass(11s);
   REQUIRE(answer->value);
   REQUIRE(answer->value->allocations.size() == 1);
   CHECK(answer->value->allocations[0].state == task_state::running);

@@ -140,7 +140,7 @@ class Ledger:
         for task, history in self.history.items():
             last = max(history)
             ran = runs.pop(task, {})
-            if last not in ran:
+            if history[last]["state"] == "succeeded" and last not in ran:
                 self.blame(f"{task} succeeded by attempt {last} and did not "
                            f"run then: {ran}")
             for attempt, times in ran.items():

@@ -352,8 +352,8 @@ void ledger::on(const task_requeued& x) {
   expect(is_final(y->state) || y->forgotten,
          "a task waits again that has not ended");
   // Nobody asked for it: then it is one of the retries that it has.
-  if (y->state == task_state::failed && !y->given_up && x.why != reason::none && x.why == y->why
-      && owner.spec->kind == job_kind::batch)
+  if (y->state == task_state::failed && !y->given_up && x.why != reason::none
+      && x.why == y->why && owner.spec->kind == job_kind::batch)
     expect(y->failures <= owner.spec->retries || !y->spec
              || y->spec != owner.spec,
            "a task is tried more often than it may");

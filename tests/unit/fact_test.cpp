@@ -69,7 +69,6 @@ std::vector<fact> all_facts() {
     node_draining{"n1", {1'700'000'000'123}},
     node_drained{"n1"},
     node_quarantined{"n1", false, "why", {1'700'000'000'123}},
-    node_troubled{"n1", {"docker"}, "it hangs"},
     node_labelled{"n1", {{"disk", "ssd"}}, 0.1, 1.75},
     settings_changed{{"spread",
                       "fair",
@@ -90,6 +89,7 @@ std::vector<fact> all_facts() {
               {{"b", 3}, 2, {7}, "n1", {1'700'000'000'123}, milliseconds{9}},
               true},
     cache_invalidated{{"00ff", "b", "b"}},
+    node_troubled{"n1", {"docker"}, "it hangs"},
   };
 }
 

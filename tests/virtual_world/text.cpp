@@ -73,6 +73,12 @@ struct command_text {
   std::string operator()(const change_node_health& x) const {
     return "change_node_health " + x.node + ' ' + json::name_of(x.state);
   }
+  std::string operator()(const forget_results& x) const {
+    return "forget_results " + x.which.key + x.which.job + x.which.prefix;
+  }
+  std::string operator()(const note_troubles& x) const {
+    return "note_troubles of " + x.node;
+  }
   std::string operator()(const take_reports& x) const {
     return "take_reports of " + x.node + ": " + text(x.reports);
   }

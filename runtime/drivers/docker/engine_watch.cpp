@@ -1,6 +1,6 @@
-#include "runtime/drivers/docker/engine_core.hpp"
-
 #include <csignal>
+
+#include "runtime/drivers/docker/engine_core.hpp"
 
 // How an exit is noticed, and how the door gets back in step with an engine that
 // was away, or with one that ran containers before the door was opened.
