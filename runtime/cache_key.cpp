@@ -72,7 +72,7 @@ std::optional<cache_key> read_cache_key(std::string_view text) {
     if (digit == digits.npos)
       return std::nullopt;
     auto& byte = result.bytes[i / 2];
-    byte = static_cast<uint8_t>(byte << 4 | digit);
+    byte = static_cast<uint8_t>(byte * 16U + digit);
   }
   return result;
 }

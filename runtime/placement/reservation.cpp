@@ -55,7 +55,7 @@ void keep(table& rest, const table& then, node_index n, const task_class& c,
     if (auto part
         = kept_part(free.amount_of(name), later.amount_of(name), amount);
         part > 0)
-      kept.request.named.emplace_back(name, part);
+      kept.request.named.push_back({name, part});
   rest.occupy_again(n, kept, {});
 }
 
