@@ -177,7 +177,7 @@ TEST_CASE("reports that gather in one go leave in one message") {
   s.begin();
   s.attach(1, "session");
   s.give({start(7, 1), start(8, 2), start(9, 3)});
-  for (uint64_t id : {7, 8, 9}) {
+  for (uint64_t id : {7U, 8U, 9U}) {
     run_event x;
     x.run = {{id}, 1};
     x.phase = run_phase::started;

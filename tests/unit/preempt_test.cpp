@@ -183,7 +183,7 @@ TEST_CASE("of equal victims the one with the least to lose goes") {
   auto of = std::make_shared<task_class>();
   of->request = {1'000, 1 << 20, 0, {}};
   tenants who;
-  for (uint64_t id : {1, 2}) {
+  for (uint64_t id : {1U, 2U}) {
     REQUIRE(nodes.occupy(0, *of));
     who.add(0, {.id = id,
                 .memory = 1 << 20,

@@ -29,7 +29,7 @@ public:
 
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override;
   void kill_proxy(caf::execution_unit* context, caf::error reason) override;
-  const char* name() const { return "wire"; }
+  const char* name() const override { return "wire"; }
   [[nodiscard]] const caf::strong_actor_ptr& target() const { return target_; }
 
 private:
