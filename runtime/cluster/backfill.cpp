@@ -86,33 +86,52 @@ void cluster::renew_reservation() {
   auto before = std::exchange(ahead_, std::nullopt);
   if (backfills()) {
     auto heads = blocked_heads();
-    auto is_same
-      = [&](const blocked_head& x) { return before && x.key == before->key; };
-    auto found = std::find_if(heads.begin(), heads.end(), is_same);
-    if (found == heads.begin() && found != heads.end()
-        && (before->made == version_
-            || (endings_.size() > endings_few
-                && now_ - before->made_at < renewal_pause))) {
-      ahead_ = std::move(before);
-      return;
-    }
-    std::vector<placement::ending> endings{endings_.begin(), endings_.end()};
-    for (auto& x : heads) {
-      auto kept = placement::reserve(
-        table_,
-        [this](placement::node_index n, uint64_t id) {
-          return holding_of(n, id);
-        },
-        endings, *x.job->classes.at(x.job->job_version), x.count, now_);
-      if (!kept)
-        continue;
-      ahead_.emplace(
-        reserved_head{x.key, x.job->name, version_, now_, std::move(*kept)});
-      break;
-    }
+    if (!heads.empty())
+      ahead_ = may_search(heads, before) ? search(heads) : brought_up(before);
   }
   if (!is_same_reservation(before))
     wake_those_behind();
+}
+
+/// Whether the ends of all tasks are gone through once more. With many of them not
+/// at every fact, also if nothing was found.
+bool cluster::may_search(const std::vector<blocked_head>& heads,
+                         const std::optional<reserved_head>& before) const {
+  if (endings_.size() > endings_few)
+    return !searched_at_ || now_ - searched_at_ >= renewal_pause;
+  return !before || before->made != version_
+         || heads.front().key != before->key;
+}
+
+std::optional<reserved_head>
+cluster::search(const std::vector<blocked_head>& heads) {
+  searched_at_ = now_;
+  std::vector<placement::ending> endings{endings_.begin(), endings_.end()};
+  for (auto& x : heads) {
+    auto& of = x.job->classes.at(x.job->job_version);
+    auto kept = placement::reserve(
+      table_,
+      [this](placement::node_index n, uint64_t id) {
+        return holding_of(n, id);
+      },
+      endings, *of, x.count, now_);
+    if (kept)
+      return reserved_head{x.key,    x.job->name, of,
+                           version_, now_,        std::move(*kept)};
+  }
+  return std::nullopt;
+}
+
+/// The reservation that there was, on the nodes as they are by now.
+std::optional<reserved_head>
+cluster::brought_up(const std::optional<reserved_head>& before) const {
+  auto result = before;
+  if (result && result->made != version_) {
+    result->places.rest
+      = placement::rest_of(table_, *result->of, result->places);
+    result->made = version_;
+  }
+  return result;
 }
 
 bool cluster::is_same_reservation(

@@ -89,7 +89,8 @@ struct node_work {
 struct reserved_head {
   queue_key key;
   std::string job;
-  /// When they were found.
+  std::shared_ptr<const placement::task_class> of;
+  /// The state that `places` is true of, and when they were found.
   version_number made = 0;
   timestamp made_at;
   placement::reservation places;
@@ -566,6 +567,13 @@ private:
   [[nodiscard]] std::vector<blocked_head> blocked_heads() const;
   void renew_reservation();
   [[nodiscard]] bool
+  may_search(const std::vector<blocked_head>& heads,
+             const std::optional<reserved_head>& before) const;
+  [[nodiscard]] std::optional<reserved_head>
+  search(const std::vector<blocked_head>& heads);
+  [[nodiscard]] std::optional<reserved_head>
+  brought_up(const std::optional<reserved_head>& before) const;
+  [[nodiscard]] bool
   is_same_reservation(const std::optional<reserved_head>& before) const;
   void wake_those_behind();
   [[nodiscard]] expected<placement::occupation, reason>
@@ -734,6 +742,8 @@ private:
   /// When tasks that run are expected to end, where somebody said it.
   std::set<placement::ending> endings_;
   std::optional<reserved_head> ahead_;
+  /// When the ends of all tasks were gone through last.
+  timestamp searched_at_;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

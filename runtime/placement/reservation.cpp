@@ -33,10 +33,10 @@ int64_t kept_part(int64_t now, int64_t then, int64_t need) {
   return std::clamp<int64_t>(now - (then - need), 0, std::max<int64_t>(now, 0));
 }
 
-/// Takes from `rest` what `tasks` of `c` will need on `n`, where `then` is how
-/// the nodes will be.
-void keep(table& rest, const table& then, node_index n, const task_class& c,
-          uint32_t tasks) {
+/// Takes from `rest` what `tasks` of `c` will need on `n`, where so much will be
+/// free as `later` says.
+void keep(table& rest, const resources& later, node_index n,
+          const task_class& c, uint32_t tasks) {
   // Whoever comes where rules are at stake could be in the way.
   if (c.exclusive || c.request.gpu_millis > 0 || !c.host_ports.empty()
       || !c.avoid_colocating.empty()) {
@@ -45,7 +45,6 @@ void keep(table& rest, const table& then, node_index n, const task_class& c,
   }
   auto need = times(c.request, tasks);
   auto free = rest.free(n);
-  auto later = then.free(n);
   task_class kept;
   kept.request.cpu_millicores
     = kept_part(free.cpu_millicores, later.cpu_millicores, need.cpu_millicores);
@@ -90,7 +89,7 @@ reserve(const table& nodes, const find_held& held,
   }
   if (all < count)
     return std::nullopt;
-  reservation result{std::max(endings[next - 1].at, now), {}, nodes};
+  reservation result{std::max(endings[next - 1].at, now), {}, {}, {}};
   std::vector<node_index> rows;
   for (node_index n = 0; n < nodes.rows(); ++n)
     if (fit[n] > 0)
@@ -102,9 +101,18 @@ reserve(const table& nodes, const find_held& held,
     if (tasks == 0)
       break;
     result.places.emplace_back(n, tasks);
-    keep(result.rest, then, n, c, tasks);
+    result.free_then.push_back(then.free(n));
     count -= tasks;
   }
+  result.rest = rest_of(nodes, c, result);
+  return result;
+}
+
+table rest_of(const table& nodes, const task_class& c, const reservation& x) {
+  auto result = nodes;
+  for (size_t i = 0; i < x.places.size(); ++i)
+    if (auto [n, tasks] = x.places[i]; nodes.has(n))
+      keep(result, x.free_then[i], n, c, tasks);
   return result;
 }
 

@@ -30,6 +30,8 @@ struct reservation {
   /// Their nodes, each with how many go there; nodes where others could be until
   /// then come last.
   std::vector<std::pair<node_index, uint32_t>> places;
+  /// What will be free on each of those nodes by then.
+  std::vector<resources> free_then;
   /// The nodes as they are for whoever would still be there at that time: without
   /// what the tasks will need.
   table rest;
@@ -44,5 +46,10 @@ struct reservation {
 reserve(const table& nodes, const find_held& held,
         std::span<const ending> endings, const task_class& c, uint32_t count,
         timestamp now);
+
+/// `rest` of the same reservation, for `c`, on the nodes as they are by now. Costs
+/// little: nobody's end is looked at again.
+[[nodiscard]] table
+rest_of(const table& nodes, const task_class& c, const reservation& x);
 
 } // namespace troupe::runtime::placement

@@ -121,6 +121,29 @@ TEST_CASE("one batch does not overtake what it could not place itself") {
   CHECK(c.core.find_job("short")->live() == 1);
 }
 
+TEST_CASE("a reservation among thousands of tasks knows what came since") {
+  cluster_fixture c;
+  c.check = false;
+  c.join(a_node("full").cpu(2'100).memory(int64_t{1} << 40));
+  c.submit(a_job("many").cpu(1).tasks(2'100).timeout(1h));
+  c.place(5'000);
+  c.join(a_node("n").cpu(4));
+  c.submit(a_job("now").cpu(3).timeout(100s));
+  c.place();
+  c.join(a_node("m").cpu(1));
+  c.submit(a_job("big").cpu(4));
+  c.place();
+  REQUIRE(c.core.ahead().has_value());
+  // What is short takes all that is free; nothing is left for what is not.
+  c.submit(a_job("short").cpu(1).tasks(2).timeout(5s));
+  c.submit(a_job("endless").cpu(1));
+  c.place();
+  CHECK(c.core.find_job("short")->live() == 2);
+  CHECK(c.core.find_job("endless")->live() == 0);
+  REQUIRE(c.core.ahead().has_value());
+  CHECK(c.core.ahead()->job == "big");
+}
+
 TEST_CASE("a gang that waits gets its places, and short ones use them") {
   cluster_fixture c;
   for (auto name : {"a", "b", "c"})
