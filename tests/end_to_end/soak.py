@@ -10,6 +10,8 @@ import json
 import os
 import pathlib
 import random
+import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -65,6 +67,8 @@ class Ledger:
         self.lock = threading.Lock()
         self.open = {}
         self.history = {}
+        # (task, attempt) of those that were killed by themselves.
+        self.killed = set()
         self.accepted_tasks = 0
         self.ended_tasks = 0
         self.reruns = 0
@@ -135,7 +139,7 @@ class Ledger:
 
     def check(self, twice_if_lost=True):
         """That every task ended well and ran once, or again only after it was
-        `lost`. Strictly: that it ran once at all."""
+        `lost` or killed. Strictly: that it ran once at all."""
         runs = self.runs()
         for task, history in self.history.items():
             last = max(history)
@@ -151,7 +155,8 @@ class Ledger:
                 if known is None:
                     self.blame(f"{task} ran as attempt {attempt}, of which "
                                f"nothing is known: {sorted(history)}")
-                elif attempt != last and known["state"] != "lost":
+                elif (attempt != last and known["state"] != "lost"
+                      and (task, attempt) not in self.killed):
                     self.blame(f"{task} ran again after attempt {attempt}: "
                                f"{json.dumps(known)}")
             if not twice_if_lost and sum(ran.values()) != 1:
@@ -213,6 +218,71 @@ class Load(threading.Thread):
             raise self.failure
 
 
+class Cable:
+    """What joins a node to its controller. While it is cut nothing passes, not
+    even that somebody has hung up; what was sent is delivered afterwards."""
+
+    def __init__(self, to):
+        host, port = to.rsplit(":", 1)
+        self.to = (host, int(port))
+        self.server = socket.create_server(("127.0.0.1", 0))
+        # Away from the node, and towards it.
+        self.gates = [threading.Event(), threading.Event()]
+        self.mend()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def listen(self):
+        return "127.0.0.1:%d" % self.server.getsockname()[1]
+
+    def cut(self, *directions):
+        for x in directions:
+            self.gates[x].clear()
+
+    def mend(self):
+        for gate in self.gates:
+            gate.set()
+
+    def close(self):
+        self.mend()
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                node, _ = self.server.accept()
+                threading.Thread(target=self._join, args=(node,),
+                                 daemon=True).start()
+
+    def _join(self, node):
+        for gate in self.gates:
+            gate.wait()
+        try:
+            control = socket.create_connection(self.to, PATIENCE_S)
+        except OSError:
+            return node.close()
+        control.settimeout(None)
+        for source, to, gate in ((node, control, self.gates[0]),
+                                 (control, node, self.gates[1])):
+            threading.Thread(target=self._pump, args=(source, to, gate),
+                             daemon=True).start()
+
+    def _pump(self, source, to, gate):
+        with contextlib.suppress(OSError):
+            while True:
+                chunk = source.recv(65536)
+                gate.wait()
+                if not chunk:
+                    break
+                to.sendall(chunk)
+        for x in (source, to):
+            with contextlib.suppress(OSError):
+                x.shutdown(socket.SHUT_RDWR)
+            x.close()
+
+
 class Visitor(threading.Thread):
     """Asks any replica of a service, ten times a second."""
 
@@ -260,34 +330,46 @@ class Visitor(threading.Thread):
 
 
 class Gauge(threading.Thread):
-    """Measures the controller once a second: memory, descriptors, threads."""
+    """Measures the controller once a second: memory, descriptors, threads, and
+    how much has happened."""
 
-    def __init__(self, pid_of):
+    # What a controller keeps of the past is full after this many facts: 50,000
+    # events are the most of it.
+    YOUTH_FACTS = 55_000
+
+    def __init__(self, pid_of, talk):
         super().__init__(daemon=True)
         self.pid_of = pid_of
+        self.talk = talk
         self.ended = threading.Event()
-        # By process: (seconds, bytes, descriptors, threads).
+        # By process: (seconds, bytes, descriptors, threads, facts).
         self.lives = {}
 
     def run(self):
         began = time.monotonic()
         while not self.ended.wait(1):
             pid = self.pid_of()
-            with contextlib.suppress(OSError, IndexError):
+            # Of one that is away nothing is known.
+            with contextlib.suppress(Exception):
+                _, cluster = self.talk.house.call("GET", "/v1/cluster")
                 self.lives.setdefault(pid, []).append((
                     time.monotonic() - began, resident_bytes(pid),
                     len(os.listdir(f"/proc/{pid}/fd")),
-                    len(os.listdir(f"/proc/{pid}/task"))))
+                    len(os.listdir(f"/proc/{pid}/task")), cluster["version"]))
 
     def stop(self):
         self.ended.set()
         self.join(30)
 
     def longest(self):
-        """Samples of the second half of the longest life: until then it fills
-        what it keeps of the past, such as 50,000 events."""
-        samples = max(self.lives.values(), key=len, default=[])
-        return samples[len(samples) // 2:]
+        """Samples of the longest life, but for its first moments."""
+        return max(self.lives.values(), key=len, default=[])[5:]
+
+    def grown_up(self):
+        """Those of them that are from after it has filled what it keeps."""
+        samples = self.longest()
+        return [x for x in samples
+                if x[4] >= samples[0][4] + self.YOUTH_FACTS]
 
 
 def slope(samples, column):
@@ -300,21 +382,58 @@ def slope(samples, column):
     return 3600 * above / below if below else 0.0
 
 
-def tasks_alive(folder, job):
-    """Process ids by task of what runs for `job` below `folder`."""
+def tasks_alive(folder, job=None):
+    """Process ids by task of what runs below `folder`, for `job` or for any."""
     result = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    for (task, _), pids in attempts_alive(folder).items():
+        if job is None or task.startswith(f"{job}."):
+            result.setdefault(task, []).extend(pids)
+    return result
+
+
+def attempts_alive(folder):
+    """Process ids by (task, attempt)."""
+    result = {}
+    for entry in processes():
         try:
             where = os.readlink(entry / "cwd")
-            environment = (entry / "environ").read_bytes().split(b"\0")
+            environment = dict(
+                x.split(b"=", 1) for x in
+                (entry / "environ").read_bytes().split(b"\0") if b"=" in x)
         except OSError:
             continue
-        names = [x[12:].decode() for x in environment
-                 if x.startswith(b"TROUPE_TASK=")]
-        if (names and names[0].startswith(f"{job}.")
-                and where.startswith(str(folder))
+        if (b"TROUPE_TASK" in environment
+                and f"{where}/".startswith(f"{folder}/")
                 and is_running(int(entry.name))):
-            result.setdefault(names[0], []).append(int(entry.name))
+            known = (environment[b"TROUPE_TASK"].decode(),
+                     int(environment[b"TROUPE_ATTEMPT"]))
+            result.setdefault(known, []).append(int(entry.name))
     return result
+
+
+def processes():
+    return [x for x in pathlib.Path("/proc").iterdir() if x.name.isdigit()]
+
+
+def cut_power(folder):
+    """Ends whatever names the data directory `folder`, all at the same moment:
+    nobody is left to note how another ended."""
+    def members():
+        found = {pid for pids in tasks_alive(folder).values() for pid in pids}
+        for entry in processes():
+            with contextlib.suppress(OSError):
+                if (os.fsencode(folder)
+                        in (entry / "cmdline").read_bytes().split(b"\0")
+                        and is_running(int(entry.name))):
+                    found.add(int(entry.name))
+        return found
+
+    stopped = set()
+    while members() - stopped:
+        for pid in members() - stopped:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
+            stopped.add(pid)
+    for pid in stopped:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
