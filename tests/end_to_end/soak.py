@@ -18,6 +18,9 @@ import urllib.error
 
 from harness import PATIENCE_S, is_running, resident_bytes
 
+# Jobs of this name run nothing, so that nothing tells that they ran. They are
+# many, to fill what a controller keeps of the past.
+VIRTUAL = "v"
 # Jobs that are not over yet: past it, nothing more is submitted for a while.
 JOBS_OPEN_MAX = 60
 
@@ -116,6 +119,10 @@ class Ledger:
         if len(tasks) != count:
             self.blame(f"{name} has {len(tasks)} tasks, not {count}")
         for task in tasks:
+            if name.startswith(VIRTUAL):
+                if task["state"] != "succeeded":
+                    self.blame(f"{task['id']} {json.dumps(task)}")
+                continue
             history = {x["attempt"]: x for x in
                        self.talk("GET", f"/v1/tasks/{task['id']}")[1][
                            "attempts"]}

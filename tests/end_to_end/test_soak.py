@@ -46,7 +46,8 @@ class SoakTest(ClusterTest):
         self.nodes = {}
         self.cables = {}
         for i in range(PROCESS_NODES):
-            self.nodes[f"n{i}"] = self.node(self.cable(f"n{i}"), f"n{i}")
+            self.nodes[f"n{i}"] = self.node(self.cable(f"n{i}"), f"n{i}",
+                                            drivers="process,simulated")
         # Daemons by name that are not as they should be, and when they will be.
         self.broken = {}
         self.faults = {}
@@ -75,6 +76,12 @@ class SoakTest(ClusterTest):
                 "volumes": [{"host": str(self.ran), "path": "/shared"}],
                 "count": chance.randrange(1, 4), "cpu": 0.1,
                 "memory": "16MiB"}
+
+    def virtual(self, chance, name):
+        return {"name": soak.VIRTUAL + name, "kind": "batch",
+                "driver": "simulated", "count": chance.randrange(100, 500),
+                "simulate": {"duration": chance.choice(["1ms", "300ms"])},
+                "cpu": 0.01, "memory": "1MiB"}
 
     def web(self):
         page = ("mkdir -p w && echo $TROUPE_TASK > w/index.html && "
@@ -212,7 +219,7 @@ class Soak(SoakTest):
         kinds += [(x, y) for x in self.nodes
                   for y in ("kill", "crash", "hang", "cut", "cut_one_way",
                             "kill_task")]
-        jobs = [self.array] * 4
+        jobs = [self.array] * 5 + [self.virtual]
         if WITH_ENGINE:
             self.engine = DockerEngine()
             self.addCleanup(self.engine.end)
