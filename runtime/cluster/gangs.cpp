@@ -15,7 +15,9 @@ void cluster::enter_gang(job_record& job) {
   auto& gang = gangs_[name];
   gang.name = std::move(name);
   gang.jobs[job.born] = &job;
-  gang.gathered_at = now_;
+  // Nobody waits anew for others because a controller took over.
+  gang.gathered_at
+    = restoring_ ? std::max(gang.gathered_at, job.submitted_at) : now_;
   gang.has_gathered = false;
   job.gang = &gang;
   if (job.live() > 0) {

@@ -375,4 +375,19 @@ TEST_CASE("a gang that waits costs nothing but a few tries") {
   CHECK(tries == 6);
 }
 
+TEST_CASE("gangs do not gather anew when a controller takes over") {
+  cluster_fixture c;
+  join_small(c, 1, 2);
+  c.submit(a_job("a").gang("g"));
+  c.submit(a_job("b").gang("g"));
+  c.pass(1500ms);
+  CHECK(c.place() == 0);
+  cluster_fixture next;
+  next.begin_with(c);
+  next.done(take_lead{"next", "1"});
+  next.pass(600ms);
+  next.place();
+  CHECK(next.core.gangs().at("g").state == runtime::gang_state::reserving);
+}
+
 } // namespace troupe
