@@ -11,7 +11,7 @@ namespace troupe::runtime::log {
 namespace {
 
 /// Lines that wait for the writer.
-constexpr size_t lines_max = 2'048;
+constexpr size_t lines_max = 1'024;
 
 /// The message as a JSON string.
 class json_text : public spdlog::custom_flag_formatter {

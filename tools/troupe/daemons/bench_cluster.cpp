@@ -30,6 +30,7 @@
 #include "actors/system.hpp"
 
 #include "tools/troupe/daemons/bench.hpp"
+#include "tools/troupe/progress_line.hpp"
 
 namespace troupe::tools {
 
@@ -239,6 +240,7 @@ int run(const options& o) {
   });
   auto wanted = arrays * o.array + o.singles;
   auto busy = 0.0;
+  progress_line line;
   while (done < wanted && seconds_since(begin) < 600) {
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
     // Old jobs are forgotten meanwhile: what has ended is what was accepted
@@ -252,12 +254,10 @@ int run(const options& o) {
     // Arrays set the pace: afterwards only single ones trickle in.
     if (done < arrays * o.array)
       busy = elapsed;
-    std::printf("\r%9llu of %llu tasks, %.0f/s ",
-                static_cast<unsigned long long>(done.load()),
-                static_cast<unsigned long long>(wanted),
-                static_cast<double>(done.load()) / elapsed);
-    std::fflush(stdout);
+    line.show(fmt::format("{} of {} tasks, {:.0f}/s", done.load(), wanted,
+                          static_cast<double>(done.load()) / elapsed));
   }
+  line.clear();
   for (auto& x : threads)
     x.join();
   busy = std::max(busy, 0.001);
@@ -277,7 +277,7 @@ int run(const options& o) {
     bytes += x.is_regular_file() ? x.file_size() : 0;
   auto starts = start_latencies((fs::path{o.data} / "journal.db").string());
   std::printf(
-    "\n\n"
+    "\n"
     "tasks                 %llu, refused submissions %llu\n"
     "sustained             %.0f tasks/s from submission to exit\n"
     "single submission     p50 %.1f ms, p99 %.1f ms until it is durable\n"
