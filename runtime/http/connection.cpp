@@ -136,8 +136,10 @@ void connection::on_input_end() {
   case phase::lingering:
     close();
     break;
-  // A client may end its input and still wait for the reply.
+  // A client may end its input and still wait for the reply, but not for long.
   case phase::handling:
+    set_deadline(owner_.options().deadlines.gone);
+    break;
   case phase::replying:
   case phase::closed:
     break;
@@ -196,6 +198,8 @@ bool connection::judge_head() {
 void connection::dispatch() {
   phase_ = phase::handling;
   deadline_ = time_point::max();
+  if (input_ended_)
+    set_deadline(owner_.options().deadlines.gone);
   keep_alive_ = parser_.keep_alive();
   reply_done_ = false;
   auto message = std::move(parser_.message());
@@ -248,6 +252,7 @@ void connection::obey(command& x) {
     return upgrade(x);
   case command::kind::reply:
     phase_ = phase::replying;
+    deadline_ = time_point::max();
     reply_done_ = true;
     return send(std::move(x.bytes));
   case command::kind::begin:

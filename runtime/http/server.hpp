@@ -26,6 +26,9 @@ struct deadlines {
   std::chrono::milliseconds write = std::chrono::seconds{30};
   /// Between two requests; then the connection is closed.
   std::chrono::milliseconds idle = std::chrono::seconds{60};
+  /// For an answer, once the client has ended its input: one that has gone looks
+  /// the same, and would keep its place as long as it had wanted to wait.
+  std::chrono::milliseconds gone = std::chrono::seconds{10};
   /// To read the last reply before the connection is closed under it.
   std::chrono::milliseconds linger = std::chrono::seconds{2};
 };
@@ -37,8 +40,8 @@ struct server_options {
   /// 0 takes a free port.
   std::uint16_t port = 0;
   /// Beyond: 503 with `Retry-After`. A connection costs one descriptor and
-  /// 4 KiB, so that this many fit where 4096 descriptors are allowed.
-  std::size_t connections_max = 4000;
+  /// about 7 KiB, watchers that wait for hours included.
+  std::size_t connections_max = 10'000;
   std::size_t body_bytes_max = 16 * 1024 * 1024;
   std::size_t header_bytes_max = 32 * 1024;
   /// Of one stream, waiting for a slow client; see `write_result::full`.

@@ -477,6 +477,17 @@ TEST_CASE("a request that waits for its answer has no deadline") {
 
 // -- streams -----------------------------------------------------------------
 
+TEST_CASE("a client that leaves while it waits makes room for others") {
+  shared<exchange> open;
+  fixture x{[&](exchange& e) { open.set(e); }, {.deadlines = {.gone = 60ms}}};
+  auto client = x.client();
+  client.send(get);
+  CHECK(eventually([&] { return open.get().has_value(); }));
+  CHECK(x.aut->connections() == 1);
+  client.end_input();
+  CHECK(eventually([&] { return x.aut->connections() == 0; }));
+}
+
 TEST_CASE("a stream is a chunked reply, and the connection lives on") {
   fixture x{[](exchange& e) {
     auto out = e.stream({.content_type = "text/plain", .body = "zero "});
