@@ -192,7 +192,9 @@ uint32_t waiting_in(const job_record* job) {
   if (job == nullptr || job->ready() == 0)
     return 0;
   // Of an array whose results are kept only the next are known to need a place.
-  return job->lookup ? job->waiting() - job->joined() : job->ready();
+  auto waits = job->lookup ? job->waiting() - job->joined() : job->ready();
+  // Whoever stands in for another that waits as well is not missed on top.
+  return waits > job->extra ? waits - job->extra : waits;
 }
 
 class difference {

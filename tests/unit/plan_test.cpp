@@ -91,6 +91,14 @@ TEST_CASE("a node that is drained gives its tasks to the others") {
   CHECK(text(x.plan(change)) == "web.0 n1->n2\nweb.1 n1->n2\nweb.2 n1->n2\n");
 }
 
+TEST_CASE("a service that a drain leaves without a place is missed once") {
+  fixture x;
+  x.run(a_job("web").tasks(1));
+  plan_change change;
+  change.drain_nodes = {"n1", "n2", "n3"};
+  CHECK(text(x.plan(change)) == "1 of web wait: drained\n");
+}
+
 TEST_CASE("a node that is lost gives its tasks to the others") {
   fixture x;
   x.run(a_job("web").tasks(3));
