@@ -1,5 +1,6 @@
 #include "actors/log_relay.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "messages/json.hpp"
@@ -19,6 +20,13 @@ namespace {
 uint64_t random_reader() {
   std::random_device chance;
   return (uint64_t{chance()} << 32) | chance();
+}
+
+/// Whether no attempt follows any more.
+bool is_over(const boost::json::object& view) {
+  auto state = task_state::pending;
+  static_cast<void>(json::read(view.at("state"), state));
+  return is_final(state);
 }
 
 } // namespace
@@ -61,25 +69,25 @@ void log_relay_state::use_view(const boost::json::object& view) {
     allocation = other.allocation;
     attempt = other.attempt;
     node = other.node;
+    what.attempt = attempt;
   }
-  if (allocation)
-    return open_stream();
-  auto over = !view.at("endedAt").is_null();
-  if (what.attempt || !what.follow || over) {
+  if (allocation) {
+    open_stream();
+    return open_sources();
+  }
+  if (what.attempt || !what.follow || is_over(view)) {
     call.exchange->refuse(404, what.attempt
                                  ? "there is no such attempt of this task"
                                  : "this task has not run yet");
     self->quit();
     return;
   }
+  open_stream();
+  between = true;
   again(options.poll_interval);
 }
 
 void log_relay_state::open_stream() {
-  if (what.stream != runtime::api::log_stream::err)
-    sources.push_back({"stdout", random_reader()});
-  if (what.stream != runtime::api::log_stream::out)
-    sources.push_back({"stderr", random_reader()});
   http::response head;
   head.content_type = "text/plain; charset=utf-8";
   head.headers
@@ -90,7 +98,55 @@ void log_relay_state::open_stream() {
       caf::anon_send(caf::actor_cast<log_relay_actor>(p), atom::tick_v);
   };
   writer = call.exchange->stream(head, {wake, wake});
+}
+
+void log_relay_state::open_sources() {
+  sources.clear();
+  if (what.stream != runtime::api::log_stream::err)
+    sources.push_back({"stdout", random_reader()});
+  if (what.stream != runtime::api::log_stream::out)
+    sources.push_back({"stderr", random_reader()});
+  idle = 0;
+  has_told = false;
+  has_asked = false;
   step();
+}
+
+void log_relay_state::look_further() {
+  between = true;
+  if (writer->write({}) == http::write_result::gone)
+    return self->quit();
+  self
+    ->request(scheduler, options.request_timeout,
+              run_query{get_task{what.task}})
+    .then(
+      [this](const query_answer& x) {
+        // A job that was forgotten has nothing more to say.
+        if (x.refused)
+          finish();
+        else
+          use_next(x.view->as_object());
+      },
+      [this](const caf::error&) { again(options.look_interval); });
+}
+
+/// None is left out, also if several came and went: the next is the first after
+/// the one before.
+void log_relay_state::use_next(const boost::json::object& view) {
+  std::vector<attempt_view> attempts;
+  static_cast<void>(json::read(view.at("attempts"), attempts));
+  auto next_one = std::find_if(
+    attempts.begin(), attempts.end(),
+    [&](const attempt_view& x) { return x.attempt > attempt && x.allocation; });
+  if (next_one == attempts.end())
+    return is_over(view) ? finish() : again(options.look_interval);
+  allocation = next_one->allocation;
+  attempt = next_one->attempt;
+  node = next_one->node;
+  // What is yet to come is told in full.
+  what.tail = std::nullopt;
+  between = false;
+  open_sources();
 }
 
 void log_relay_state::again(std::chrono::milliseconds delay) {
@@ -121,10 +177,12 @@ void log_relay_state::step() {
     // Its machine may have removed what it wrote.
     if (!has_told && !has_asked)
       return use_kept({});
-    return finish();
+    return what.follow && !what.attempt ? look_further() : finish();
   }
   if (idle >= sources.size()) {
     // An empty chunk shows whether anybody still reads.
+    if (writer->write({}) == http::write_result::gone)
+      return self->quit();
     idle = 0;
     return again(options.poll_interval);
   }
@@ -211,8 +269,8 @@ log_relay_actor::behavior_type log_relay_state::make_behavior() {
   return {
     [this](atom::tick) {
       ticking = false;
-      if (!writer)
-        find_allocation();
+      if (between)
+        look_further();
       else
         step();
     },

@@ -25,6 +25,8 @@ using log_relay_actor = caf::typed_actor<
 struct log_relay_options {
   /// Between two looks for more output.
   std::chrono::milliseconds poll_interval{200};
+  /// Between two looks for another attempt.
+  std::chrono::milliseconds look_interval{500};
   std::chrono::milliseconds request_timeout{10'000};
 };
 
@@ -39,6 +41,10 @@ struct log_relay_state {
   void find_allocation();
   void use_view(const boost::json::object& view);
   void open_stream();
+  void open_sources();
+  /// Looks for the attempt after the one that has ended.
+  void look_further();
+  void use_next(const boost::json::object& view);
   void step();
   void take(size_t source, const log_chunk& x);
   /// Goes on with what is kept, if the node has told nothing yet.
@@ -75,6 +81,8 @@ struct log_relay_state {
   /// Taken from the machine and not yet by the client.
   std::string unsent;
   bool ticking = false;
+  /// Whether the attempt has told all, and a follower waits for the next one.
+  bool between = false;
 };
 
 /// Answers `call` with the log that `what` asks for, and ends.

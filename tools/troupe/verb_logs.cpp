@@ -45,25 +45,31 @@ rest_stream stream_of(const logs_options& x, const std::string& task,
           }};
 }
 
-/// Names of the tasks whose logs are meant.
+/// Names of the tasks whose logs are meant. One that was never placed has written
+/// nothing; whoever follows waits with those that may still be, if there is room.
 expected<std::vector<std::string>, failure>
-tasks_of(const rest& controller, const std::string& name) {
+tasks_of(const rest& controller, const std::string& name, bool follow) {
   auto found = find_thing(controller, name, search::jobs_and_tasks);
   if (!found)
     return make_unexpected(found.error());
   if (found->kind == thing_kind::task)
     return std::vector{name};
-  std::vector<std::string> result;
+  std::vector<std::string> started;
+  std::vector<std::string> open;
+  auto take = [&](const json_value& items) {
+    for (auto& x : elements(items)) {
+      auto ran = whole(x, "attempt") > 0;
+      if (ran)
+        started.push_back(text(x, "id"));
+      if (ran || text(x, "state") == "pending" || text(x, "state") == "placed")
+        open.push_back(text(x, "id"));
+    }
+  };
   auto all = fetch_list(controller, url{"/v1/tasks"}.with("job", name),
-                        std::nullopt, [&](const json_value& items) {
-                          for (auto& x : elements(items))
-                            // One that was never placed has written nothing.
-                            if (whole(x, "attempt") > 0)
-                              result.push_back(text(x, "id"));
-                        });
+                        std::nullopt, take);
   if (!all)
     return make_unexpected(all.error());
-  return result;
+  return follow && open.size() <= followed_max ? open : started;
 }
 
 int read_all(const logs_options& x, const rest& controller,
@@ -113,8 +119,10 @@ int run_logs(int argc, char** argv) {
   logs_options x;
   command_line line{"logs", "Shows what tasks wrote, also after they ended"};
   line.word("NAME", x.name, "a job (all its tasks) or a task such as web.0");
-  line.flag("-f,--follow", x.follow, "go on until all have ended");
-  line.option("-n,--tail", "N", x.tail, "the last N lines only");
+  line.flag("-f,--follow", x.follow,
+            "go on, over restarts, until all have ended");
+  line.option("-n,--tail", "N", x.tail,
+              "the last N lines only, of each of the two streams");
   line.choice("--stream", streams, x.stream, "which of the two [both]");
   line.option("--attempt", "N", x.attempt, "of an earlier attempt");
   declare(line, x.to);
@@ -123,7 +131,7 @@ int run_logs(int argc, char** argv) {
   if (auto end = line.parse(argc, argv))
     return finish(*end);
   rest controller{x.to};
-  auto tasks = tasks_of(controller, x.name);
+  auto tasks = tasks_of(controller, x.name, x.follow);
   if (!tasks)
     return report(tasks.error());
   if (tasks->empty()) {
