@@ -10,6 +10,9 @@ class progress_line {
 public:
   progress_line();
 
+  /// Whether anybody sees it.
+  [[nodiscard]] bool is_on() const { return on_; }
+
   /// Shows `text`, cut to the terminal's width so that it stays one line.
   void show(const std::string& text);
 

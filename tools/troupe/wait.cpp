@@ -48,6 +48,15 @@ int tell_end(const rest& controller, const json_value& job, job_end end) {
   return code_of_task(task);
 }
 
+/// What a task of `job` that does not run yet is at, such as an image that is
+/// pulled, or what it waits for.
+std::string what_is_missing(const rest& controller, const std::string& job) {
+  for (auto state : {"starting", "pending"})
+    if (auto task = first_task(controller, job, state); !task.is_null())
+      return fmt::format("; {}: {}", text(task, "id"), text(task, "message"));
+  return {};
+}
+
 /// Looks at `name`; with its tasks if a service may be up.
 expected<std::pair<json_value, job_end>, failure>
 look_at(const rest& controller, const std::string& name) {
@@ -148,7 +157,9 @@ int wait_for_jobs(const rest& controller,
     open = std::move(left);
     if (open.empty())
       break;
-    line.show(progress_text(views));
+    auto says_more = line.is_on() && open.size() == 1;
+    line.show(progress_text(views)
+              + (says_more ? what_is_missing(controller, open.front()) : ""));
     std::this_thread::sleep_for(pause);
   }
   line.clear();
