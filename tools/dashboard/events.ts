@@ -16,6 +16,9 @@ export const EVENT_TYPES = [
 const BAD = new Set(["nodeUnhealthy", "nodeRemoved", "taskPreempted"]);
 
 function isBad(x: Event_): boolean {
+  // Both are told again when it is over.
+  if (x.type === "nodeQuarantined") return x.quarantined !== false;
+  if (x.type === "nodeTroubled") return Array.isArray(x.drivers) && x.drivers.length > 0;
   return BAD.has(x.type) || (x.type === "taskEnded" && x.state === "failed");
 }
 
@@ -28,6 +31,8 @@ function detail(x: Event_): string {
   if (typeof x.exitCode === "number") parts.push(`exit code ${x.exitCode}`);
   if (text("reason")) parts.push(format.words(text("reason")));
   if (typeof x.count === "number") parts.push(`to ${x.count}`);
+  if (x.type === "nodeTroubled") parts.push(isBad(x) ? (x.drivers as string[]).join(", ") : "all drivers work again");
+  if (x.type === "nodeQuarantined") parts.push(isBad(x) ? "on" : "off");
   if (typeof x.cordoned === "boolean") parts.push(x.cordoned ? "on" : "off");
   if (typeof x.jobVersion === "number") parts.push(`version ${x.jobVersion}`);
   if (text("leader")) parts.push(text("leader"));

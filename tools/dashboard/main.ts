@@ -186,7 +186,7 @@ class Dashboard implements App {
         if (input.value.trim()) this.goTo(input.value.trim());
         input.value = "";
         input.blur();
-      } }, h("input", { id: "goto", type: "search", placeholder: "Go to job, task, node", "aria-label": "Go to job, task or node", spellcheck: "false", autocomplete: "off" })),
+      } }, h("input", { id: "goto", type: "search", placeholder: "Job, task, node", "aria-label": "Go to job, task or node", spellcheck: "false", autocomplete: "off" })),
       h("ul", null, Object.entries(VIEWS).map(([name, x]) =>
         h("li", { key: name }, h("a", { href: link(name), "aria-current": this.route.view === name ? "page" : undefined },
           x.title,

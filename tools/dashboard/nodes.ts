@@ -3,7 +3,7 @@ import { eventTable } from "./events";
 import * as format from "./format";
 import {
   amount, badge, button, chart, choice, cursorOf, KINDS, KIND_NAMES, labels, meter, nodeLink, nothing, pager,
-  pair, panel, search, shown, spark, table,
+  pair, panel, prose, search, shown, spark, table,
 } from "./parts";
 import { call, query, segment } from "./rest";
 import { Route } from "./route";
@@ -12,8 +12,14 @@ import { Events, NodeView, Page, TaskView, Usage, Why } from "./types";
 import { App, View } from "./view";
 import { whyNode } from "./why";
 
+/** Whether something is wrong although it takes tasks by name: a quarantine, or a driver. */
+function isTroubled(x: NodeView): boolean {
+  return x.state === "ready" && x.eligibility === "eligible" && x.message !== "";
+}
+
 export function nodeBadges(x: NodeView): Child {
-  return [badge(x.state), x.eligibility !== "eligible" && [" ", badge(x.eligibility)]];
+  return [badge(x.state), x.eligibility !== "eligible" && [" ", badge(x.eligibility)],
+    isTroubled(x) && [" ", h("span", { title: x.message }, badge("degraded", "troubled"))]];
 }
 
 function beat(x: NodeView): string {
@@ -150,6 +156,7 @@ export class NodePage extends View {
       h("header", { class: "head" },
         h("h1", null, this.route.name, " ", x && nodeBadges(x)),
         x && nodeActions(this.app, x)),
+      x && isTroubled(x) && h("p", { class: "note", role: "status" }, prose(x.message)),
       shown(this.node, (y) => this.facts(y)),
       x && panel("Why", shown(this.why, whyNode)),
       x && panel("Tasks", shown(this.tasks, (y) => y.items.length === 0

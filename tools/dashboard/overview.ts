@@ -41,15 +41,15 @@ export class Overview extends View {
     const [all, reserved, used] = [x.capacity[kind], x.reserved[kind], x.used[kind]];
     const series = this.usage.value?.items[0]?.[kind];
     return h("section", { class: "panel capacity", key: kind },
-      h("h2", null, KIND_NAMES[kind], kind === "cpu" && h("span", { class: "quiet" }, " in cores")),
+      h("h2", null, KIND_NAMES[kind],
+        h("span", { class: "quiet" }, ` of ${amount(kind, all)}${kind === "cpu" ? " cores" : ""}`)),
       h("div", { class: "figures" },
         h("div", null, h("b", { class: "number" }, format.percent(reserved, all)),
           h("span", null, h("i", { class: "dot reserved" }), "reserved ", amount(kind, reserved))),
         h("div", null, h("b", { class: "number" }, format.percent(used, all)),
           h("span", null, h("i", { class: "dot used" }), "used ", amount(kind, used))),
         h("div", null, h("b", { class: "number" }, format.percent(Math.max(0, all - reserved), all)),
-          h("span", null, h("i", { class: "dot free" }), "free ", amount(kind, Math.max(0, all - reserved)),
-            h("span", { class: "quiet" }, " of ", amount(kind, all))))),
+          h("span", null, h("i", { class: "dot free" }), "free ", amount(kind, Math.max(0, all - reserved))))),
       meter(kind, x.capacity, x.reserved, x.used),
       chart(series, 5, KIND_NAMES[kind]));
   }

@@ -27,6 +27,11 @@ export function badge(state: string, text = format.words(state)): Node_ {
     h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state] ?? "·"), text);
 }
 
+/** A sentence as the controller writes it: what stands between `` is to be typed. */
+export function prose(text: string): Child {
+  return text.split("`").map((x, i) => (i % 2 === 1 ? h("code", null, x) : x));
+}
+
 /** Counts of states as one bar, with a legend that links to each of them. */
 export function stateBar(counts: Record<string, number>, to?: (state: string) => string): Node_ {
   const states = TASK_STATES.filter((x) => counts[x] > 0);

@@ -48,6 +48,8 @@ export interface NodeView {
   heartbeatAgeSeconds: number | null;
   version: string;
   joinedAt: string;
+  /** What people should know of it: silence, a drain, a quarantine, a driver that does not work. */
+  message: string;
 }
 
 export interface JobView {

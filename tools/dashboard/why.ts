@@ -2,7 +2,7 @@
 
 import { Child, h, Node_ } from "./dom";
 import * as format from "./format";
-import { jobLink, nodeLink, table } from "./parts";
+import { jobLink, nodeLink, prose, table } from "./parts";
 import { Verdict, Why } from "./types";
 
 const GOOD = new Set(["chosen", "feasible"]);
@@ -28,7 +28,7 @@ export function suggestions(x: Why): Child {
   if (all.length === 0) return null;
   return h("div", { class: "suggestions" },
     h("h3", null, all.length === 1 ? "What would help" : "What would help, the smallest change first"),
-    h("ul", null, all.map((y, i) => h("li", { key: i }, y.message,
+    h("ul", null, all.map((y, i) => h("li", { key: i }, prose(y.message),
       typeof y.change === "string" && y.change && [" ", h("code", null, y.change)]))));
 }
 
@@ -52,7 +52,7 @@ export function verdicts(x: Why): Child {
 /** Why a task or a job is as it is. */
 export function why(x: Why): Node_ {
   return h("div", { class: "why" },
-    h("p", null, x.message || (x.reason ? format.words(x.reason) : "There is nothing to explain.")),
+    h("p", null, x.message ? prose(x.message) : (x.reason ? format.words(x.reason) : "There is nothing to explain.")),
     suggestions(x),
     verdicts(x));
 }
@@ -68,7 +68,7 @@ interface Waiting {
 export function whyNode(x: Why & { waiting?: Waiting[] }): Node_ {
   const waiting = x.waiting ?? [];
   return h("div", { class: "why" },
-    h("p", null, capital(x.message ?? ""), "."),
+    h("p", null, prose(capital(x.message ?? "")), "."),
     waiting.length > 0 && table("What it says to tasks that wait", [
       { name: "Job", cell: (y) => jobLink(y.job) },
       { name: "Waiting", class: "number", cell: (y) => format.count(y.tasks) },
