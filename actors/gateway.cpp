@@ -9,6 +9,8 @@
 #include "runtime/api/routes.hpp"
 #include "runtime/base64.hpp"
 #include "runtime/http/exchange.hpp"
+#include "runtime/log.hpp"
+#include "runtime/views/page.hpp"
 
 #include "actors/backup.hpp"
 #include "actors/log_relay.hpp"
@@ -23,6 +25,12 @@ namespace api = runtime::api;
 // scheduler is sent with high priority.
 
 namespace {
+
+/// What this process logs, as its levels are called.
+std::string log_level() {
+  auto name = spdlog::level::to_string_view(spdlog::get_level());
+  return {name.data(), name.size()};
+}
 
 /// Asks WATCH for whatever comes after its present version.
 constexpr auto from_now_on = std::numeric_limits<version_number>::max();
@@ -74,6 +82,24 @@ void gateway_state::serve(http_call call) {
 void gateway_state::on(http_call call, api::command_call& x) {
   if (std::holds_alternative<join_node>(x.what) && !x.dry_run)
     return join(call, std::move(x));
+  decide(call, x, [] {
+    // Nothing to do beside.
+  });
+}
+
+void gateway_state::on(http_call call, api::settings_call& x) {
+  decide(call, {std::move(x.what), x.dry_run},
+         [level = x.dry_run ? std::nullopt : x.log_level] {
+           if (!level)
+             return;
+           // Names were checked when the request was read.
+           static_cast<void>(runtime::log::set_level(*level));
+           runtime::log::warn("the log level is {} from now on", *level);
+         });
+}
+
+void gateway_state::decide(const http_call& call, const api::command_call& x,
+                           std::function<void()> then) {
   if (commands_open >= options.commands_max)
     return call.exchange->answer(
       api::render(refusal{refusal_kind::too_many,
@@ -85,8 +111,10 @@ void gateway_state::on(http_call call, api::command_call& x) {
     ->request<caf::message_priority::high>(scheduler, options.command_timeout,
                                            run_command{x.what, x.dry_run})
     .then(
-      [this, call, x](const command_answer& answer) {
+      [this, call, x, then = std::move(then)](const command_answer& answer) {
         --commands_open;
+        if (!answer.refused)
+          then();
         call.exchange->answer(answer.refused ? api::render(*answer.refused)
                                              : api::render(x, answer.done));
       },
@@ -96,20 +124,50 @@ void gateway_state::on(http_call call, api::command_call& x) {
       });
 }
 
-/// A machine that registers by HTTP gets an actor like any other.
+/// A machine that registers by HTTP gets an actor like any other. Registering
+/// again changes what is known of it.
 void gateway_state::join(const http_call& call, api::command_call x) {
-  node_hello hello;
-  hello.profile = std::get<join_node>(x.what).profile;
-  self->request(nodes, options.command_timeout, hello, caf::strong_actor_ptr{})
+  auto& name = std::get<join_node>(x.what).profile.name;
+  self
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{get_node{name}})
     .then(
-      [call, x](const node_welcome& y) {
-        if (y.refused.empty())
-          call.exchange->answer(api::render(x, outcome{}));
-        else
-          call.exchange->answer(
-            api::render(refusal{refusal_kind::conflict, y.refused, {}}));
+      [this, call, x = std::move(x)](const query_answer& known) mutable {
+        if (!known.refused)
+          x.how = api::telling::done;
+        say_hello(call, std::move(x));
       },
       unavailable(call));
+}
+
+void gateway_state::say_hello(const http_call& call, api::command_call x) {
+  node_hello hello;
+  hello.profile = std::get<join_node>(x.what).profile;
+  auto welcomed = [this, call, x](const node_welcome& y) {
+    if (!y.refused.empty())
+      return call.exchange->answer(
+        api::render(refusal{refusal_kind::conflict, y.refused, {}}));
+    // Whoever registers lives, and so far uses nothing.
+    if (x.how == api::telling::registration) {
+      heartbeat first;
+      first.node = std::get<join_node>(x.what).profile.name;
+      self->send(nodes, first);
+    }
+    tell_version(call, [call, x](version_number version) {
+      outcome done;
+      done.version = version;
+      call.exchange->answer(api::render(x, done));
+    });
+  };
+  self->request(nodes, options.command_timeout, hello, caf::strong_actor_ptr{})
+    .then(welcomed, unavailable(call));
+}
+
+/// Calls `f` with the present version, as WATCH knows it.
+void gateway_state::tell_version(const http_call& call,
+                                 std::function<void(version_number)> f) {
+  self->request(watch, options.query_timeout, await_version{0, milliseconds{0}})
+    .then(std::move(f), unavailable(call));
 }
 
 void gateway_state::ask(const http_call& call, query what) {
@@ -172,10 +230,20 @@ void gateway_state::on(http_call call, api::exec_request& x) {
 }
 
 void gateway_state::on(http_call call, api::event_request& x) {
-  self->send(watch,
-             watch_events{std::move(call), x.last_event_id.value_or(x.since),
-                          std::move(x.types), std::move(x.job),
-                          std::move(x.node), x.sse, x.limit});
+  watch_events what{std::move(call),
+                    x.last_event_id.value_or(x.since),
+                    std::move(x.types),
+                    std::move(x.job),
+                    std::move(x.node),
+                    x.sse,
+                    x.limit};
+  if (x.sse || x.wait.count() == 0)
+    return self->send(watch, std::move(what));
+  self
+    ->request(watch, x.wait + options.query_timeout,
+              await_version{x.past.value_or(what.since), x.wait})
+    .then([this, what](version_number) { self->send(watch, what); },
+          unavailable(what.call));
 }
 
 void gateway_state::on(http_call call, api::heartbeat_request& x) {
@@ -199,8 +267,7 @@ void gateway_state::on(http_call call, api::node_work_request& x) {
     ->request(nodes, x.wait + options.query_timeout, poll_work{x.node, x.wait})
     .then(
       [call](const work_batch& y) {
-        call.exchange->answer(api::render(
-          json::object{{"items", json::write(y.items, json::detail::full)}}));
+        call.exchange->answer(api::render(y.items));
       },
       no_such_node(call, x.node));
 }
@@ -296,6 +363,35 @@ void gateway_state::on(http_call call, api::plan_request& x) {
     .then(plan, failed);
 }
 
+void gateway_state::list_actors(const http_call& call,
+                                const api::page_request& x) {
+  namespace views = runtime::views;
+  auto start = views::start_page(x.limit, x.cursor);
+  if (!start)
+    return call.exchange->answer(api::render(start.error()));
+  tell_version(call, [call, from = *start](version_number version) {
+    views::page_items items{from.limit};
+    for (auto& [type, count] : census::count())
+      if ((!from.key || type > *from.key) && !items.done() && items.takes_one())
+        items.add(json::object{{"type", type}, {"count", count}}, type);
+    call.exchange->answer(api::render(std::move(items).finish(version)));
+  });
+}
+
+void gateway_state::tell_settings(const http_call& call) {
+  self
+    ->request<caf::message_priority::high>(scheduler, options.query_timeout,
+                                           run_query{get_cluster{}})
+    .then(
+      [call](const query_answer& x) {
+        call.exchange->answer(
+          x.refused
+            ? api::render(*x.refused)
+            : api::render_settings(x.view->as_object(), log_level()));
+      },
+      unavailable(call));
+}
+
 void gateway_state::tell_metrics(const http_call& call) {
   self->spawn(
     scrape, call,
@@ -317,13 +413,10 @@ void gateway_state::on(http_call call, api::page_request& x) {
         },
         unavailable(call));
     return;
-  case api::page::actors: {
-    json::array items;
-    for (auto& [type, count] : census::count())
-      items.push_back({{"type", type}, {"count", count}});
-    return call.exchange->answer(
-      api::render(json::object{{"items", std::move(items)}}));
-  }
+  case api::page::actors:
+    return list_actors(call, x);
+  case api::page::settings:
+    return tell_settings(call);
   case api::page::metrics:
     return tell_metrics(call);
   case api::page::backup:

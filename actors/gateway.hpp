@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <random>
 
@@ -63,11 +64,20 @@ struct gateway_state {
   void on(http_call call, runtime::api::live_request& x);
   void on(http_call call, runtime::api::plan_request& x);
   void on(http_call call, runtime::api::page_request& x);
+  void on(http_call call, runtime::api::settings_call& x);
+  /// Answers with what followed; calls `then` if it was not refused.
+  void decide(const http_call& call, const runtime::api::command_call& x,
+              std::function<void()> then);
   void back_up(const http_call& call);
   bool begin_plan(const http_call& call);
   void tell_metrics(const http_call& call);
   void ask(const http_call& call, query what);
   void join(const http_call& call, runtime::api::command_call x);
+  void say_hello(const http_call& call, runtime::api::command_call x);
+  void
+  tell_version(const http_call& call, std::function<void(version_number)> f);
+  void list_actors(const http_call& call, const runtime::api::page_request& x);
+  void tell_settings(const http_call& call);
 
   census alive{name};
   gateway_actor::pointer self;

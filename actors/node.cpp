@@ -95,6 +95,10 @@ void node_actor_state::end() {
 void node_actor_state::welcome(
   const node_hello& hello, const caf::strong_actor_ptr& machine,
   caf::typed_response_promise<node_welcome> promise) {
+  if (!machine && session)
+    return tell(promise,
+                node_welcome{"a machine has joined as \"" + node
+                             + "\" and is connected: take another name"});
   // A second hello means that the connection before is dead, whatever the
   // network says. A worker that speaks HTTP has none.
   if (machine)

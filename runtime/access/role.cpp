@@ -56,6 +56,7 @@ constexpr auto rules = std::to_array<rule>({
   {method::post, "/v1/plan", right::view},
   {method::get, "/v1/cache", right::view},
   {method::del, "/v1/cache", right::submit},
+  {method::get, "/v1/settings", right::view},
   {method::put, "/v1/settings", right::administer},
   // Everything there is, in one file.
   {method::get, "/v1/backup", right::administer},

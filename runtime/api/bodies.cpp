@@ -163,6 +163,18 @@ std::vector<std::string> read_drivers(const json_cursor& x) {
 
 // -- reports ------------------------------------------------------------------
 
+/// The level of a log.
+std::optional<std::string> read_level(const json_cursor& x) {
+  static constexpr auto known = std::to_array<std::string_view>(
+    {"trace", "debug", "info", "warn", "error", "off"});
+  if (auto* text = x.value().if_string())
+    if (std::find(known.begin(), known.end(), std::string_view{*text})
+        != known.end())
+      return std::string{std::string_view{*text}};
+  x.wrong_type("must be " + one_of(known));
+  return std::nullopt;
+}
+
 template <json::described_enum E>
 std::optional<E>
 read_one_of(const json_cursor& x, const std::vector<std::string>& known) {
@@ -340,17 +352,21 @@ uint32_t read_scale(reading& x) {
   return result;
 }
 
-change_settings read_settings(reading& x) {
-  change_settings result;
-  read_body(x, "the settings",
-            [&](const json_cursor& at) { result = read_settings(at); });
+settings_call read_settings(reading& x) {
+  settings_call result;
+  read_body(x, "the settings", [&](const json_cursor& at) {
+    result.what = read_settings(at);
+    if (auto* object = at.value().if_object())
+      if (auto* level = object->if_contains("logLevel"))
+        result.log_level = read_level(at.member("logLevel", *level));
+  });
   return result;
 }
 
 change_settings read_settings(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
     {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-     "priorityClasses", "concurrency", "shadow", "cacheEntries"});
+     "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"});
   change_settings result;
   json_fields fields{x, known};
   if (!fields)

@@ -25,8 +25,8 @@ namespace troupe::runtime::api {
 [[nodiscard]] uint32_t read_scale(reading& x);
 
 /// `{"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-/// "priorityClasses", "concurrency", "shadow", "cacheEntries"}`.
-[[nodiscard]] change_settings read_settings(reading& x);
+/// "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"}`.
+[[nodiscard]] settings_call read_settings(reading& x);
 
 /// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.
 [[nodiscard]] node_reports read_reports(reading& x, std::string node);
@@ -49,7 +49,7 @@ namespace troupe::runtime::api {
 /// `{"zone": "a", "old": null}`: what has no value is taken away.
 [[nodiscard]] label_set read_label_changes(const json_cursor& x);
 
-/// As `PUT /v1/settings` takes them.
+/// As `PUT /v1/settings` takes them; a log level is passed over.
 [[nodiscard]] change_settings read_settings(const json_cursor& x);
 
 } // namespace troupe::runtime::api

@@ -40,6 +40,13 @@ struct command_call {
   telling how = telling::done;
 };
 
+/// Changes settings: those of the cluster, and the log level of this process.
+struct settings_call {
+  change_settings what;
+  std::optional<std::string> log_level;
+  bool dry_run = false;
+};
+
 /// For whoever holds the cluster to answer.
 struct query_call {
   query what;
@@ -80,6 +87,9 @@ struct event_request {
   /// What `Last-Event-ID` said; `since` is then the same.
   std::optional<version_number> last_event_id;
   uint32_t limit = list_limit_default;
+  /// As of `query_call`; a stream never waits. Absent `past`: above `since`.
+  milliseconds wait{0};
+  std::optional<version_number> past = {};
 };
 
 struct heartbeat_request {
@@ -127,18 +137,22 @@ enum class page : uint8_t {
   backup,
   openapi,
   dashboard,
-  actors
+  actors,
+  settings
 };
 
 struct page_request {
   page which = page::health;
   /// Of a file of the dashboard.
   std::string file = {};
+  /// Of a list.
+  uint32_t limit = list_limit_default;
+  std::string cursor = {};
 };
 
 using call = std::variant<command_call, query_call, log_request, exec_request,
                           event_request, heartbeat_request, node_work_request,
                           node_reports, usage_request, live_request,
-                          page_request, plan_request>;
+                          page_request, plan_request, settings_call>;
 
 } // namespace troupe::runtime::api

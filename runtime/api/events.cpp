@@ -46,6 +46,11 @@ call read_events(reading& x) {
   result.since
     = x.number("since", 0, std::numeric_limits<version_number>::max())
         .value_or(0);
+  // `nextCursor` of a page is the version of the last event that was looked at.
+  if (!x.text("cursor").empty())
+    if (auto after
+        = x.number("cursor", 0, std::numeric_limits<version_number>::max()))
+      result.since = *after;
   for (auto& type : x.values("types")) {
     if (std::find(known.begin(), known.end(), type) == known.end())
       x.unknown_value("types", type, known);
@@ -54,6 +59,9 @@ call read_events(reading& x) {
   result.job = x.text("job");
   result.node = x.text("node");
   result.limit = x.limit();
+  result.wait = x.wait();
+  result.past
+    = x.number("version", 0, std::numeric_limits<version_number>::max());
   auto accept = http::lower(x.request().header("Accept").value_or(""));
   result.sse = accept.find("text/event-stream") != accept.npos;
   result.last_event_id = read_last_event_id(x);

@@ -1,5 +1,6 @@
-// `POST /v1/plan`: `{"change": {"drainNode": "n1"}}`.
+// `POST /v1/plan`: `{"change": {"drainNode": "n1"}}`, or without the wrapping.
 
+#include <algorithm>
 #include <array>
 
 #include "runtime/api/bodies.hpp"
@@ -115,12 +116,20 @@ std::vector<job_spec_ptr> read_submitted(const json_cursor& x) {
   return result;
 }
 
+constexpr auto change_keys = std::to_array<std::string_view>(
+  {"settings", "addNodes", "labelNode", "drainNode", "loseNode", "stopJob",
+   "scaleJob", "priority", "submit"});
+
+/// Whether `x` is a change itself, and not an object that holds one.
+bool is_change(const boost::json::value& x) {
+  return x.is_object() && !x.get_object().contains("change")
+         && std::any_of(change_keys.begin(), change_keys.end(),
+                        [&](auto key) { return x.get_object().contains(key); });
+}
+
 plan_change read_change(const json_cursor& x) {
-  static constexpr auto known = std::to_array<std::string_view>(
-    {"settings", "addNodes", "labelNode", "drainNode", "loseNode", "stopJob",
-     "scaleJob", "priority", "submit"});
   plan_change result;
-  json_fields fields{x, known};
+  json_fields fields{x, change_keys};
   if (!fields)
     return result;
   if (x.value().get_object().empty())
@@ -165,8 +174,9 @@ call read_plan(reading& x) {
     return result;
   json_reading problems;
   json_cursor at{*body, problems, "the plan"};
-  json_fields fields{at, known};
-  if (fields)
+  if (is_change(*body))
+    result.change = read_change(at);
+  else if (json_fields fields{at, known}; fields)
     if (auto change = fields.need("change"))
       result.change = read_change(*change);
   x.add(std::move(problems.problems));

@@ -116,14 +116,16 @@ http::response render(const command_call& x, const outcome& y) {
     body["jobs"] = json::write(y.jobs, json::detail::full);
   if (x.how == telling::removal)
     body["removed"] = y.removed;
+  auto* joined = std::get_if<join_node>(&x.what);
+  if (joined != nullptr)
+    body["name"] = joined->profile.name;
   if (x.dry_run || x.how == telling::done || x.how == telling::removal)
     return json_response(200, body);
   if (x.how == telling::accepted)
     return json_response(202, body);
   auto location = std::string{};
-  if (auto* node = std::get_if<join_node>(&x.what)) {
-    body["name"] = node->profile.name;
-    location = "/v1/nodes/" + http::percent_encode(node->profile.name);
+  if (joined != nullptr) {
+    location = "/v1/nodes/" + http::percent_encode(joined->profile.name);
   } else if (y.jobs.empty() || !makes_a_job(y)) {
     return json_response(200, body);
   } else {
@@ -132,6 +134,30 @@ http::response render(const command_call& x, const outcome& y) {
   auto result = json_response(201, body);
   result.headers.emplace_back("Location", std::move(location));
   return result;
+}
+
+http::response
+render_settings(const boost::json::object& cluster, std::string log_level) {
+  boost::json::object result;
+  for (auto* key :
+       {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
+        "priorityClasses", "concurrency", "shadow", "cacheEntries", "version"})
+    if (auto* value = cluster.if_contains(key))
+      result[key] = *value;
+  result["logLevel"] = std::move(log_level);
+  return render(result);
+}
+
+http::response render(const std::vector<work_item>& xs) {
+  boost::json::array items;
+  for (auto& x : xs) {
+    auto& item = items.emplace_back(json::write(x, json::detail::full));
+    if (!x.deadline)
+      item.get_object()["deadline"] = nullptr;
+    if (x.why == reason::none)
+      item.get_object()["reason"] = nullptr;
+  }
+  return render(boost::json::object{{"items", std::move(items)}});
 }
 
 http::response render(const refusal& x) {

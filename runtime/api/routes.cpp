@@ -37,6 +37,10 @@ call read_page(reading&) {
   return page_request{Which};
 }
 
+call read_actors(reading& x) {
+  return page_request{page::actors, {}, x.limit(), x.text("cursor")};
+}
+
 // -- jobs ---------------------------------------------------------------------
 
 call read_list_jobs(reading& x) {
@@ -225,7 +229,17 @@ call read_asset(reading& x) {
 }
 
 call read_change_settings(reading& x) {
-  return do_now(x, read_settings(x));
+  auto result = read_settings(x);
+  result.dry_run = x.dry_run();
+  return result;
+}
+
+/// There are never more than fit on a page.
+call read_policies(reading& x) {
+  static_cast<void>(x.limit());
+  if (!x.text("cursor").empty())
+    x.wrong("cursor", "leave it out: this list has one page");
+  return ask(x, list_policies{});
 }
 
 // -- the table ----------------------------------------------------------------
@@ -292,15 +306,16 @@ constexpr auto table = std::to_array<route>({
    "list what waits and why, in order"},
   {method::get, "/v1/cluster", read_question<get_cluster>, until,
    "show totals"},
-  {method::get, "/v1/policies", read_question<list_policies>, until,
+  {method::get, "/v1/policies", read_policies, paged,
    "list the policies that place tasks"},
-  {method::get, "/v1/actors", read_page<page::actors>, "",
+  {method::get, "/v1/actors", read_actors, "limit cursor",
    "list live actors by type"},
   {method::get, "/v1/map", read_question<get_map>, until,
    "show which tasks are on which nodes, in short"},
   {method::get, "/v1/usage", read_usage, "node last",
    "show what was reserved and used over the last minutes"},
-  {method::get, "/v1/events", read_events, "since types job node limit",
+  {method::get, "/v1/events", read_events,
+   "since types job node limit cursor wait version",
    "read what has happened, or follow it"},
   {method::get, "/v1/live", read_live, "",
    "follow answers as they change, over a WebSocket"},
@@ -312,8 +327,10 @@ constexpr auto table = std::to_array<route>({
    "list the results that are kept, and count lookups"},
   {method::del, "/v1/cache", read_forget_results, "key job prefix",
    "forget results, all or those that are meant"},
+  {method::get, "/v1/settings", read_page<page::settings>, "",
+   "show what can be set at run time"},
   {method::put, "/v1/settings", read_change_settings, "",
-   "change the cluster's settings"},
+   "change what can be set at run time"},
   {method::get, "/healthz", read_page<page::health>, "", "say that it lives"},
   {method::get, "/readyz", read_page<page::ready>, "",
    "say whether it can do its work"},

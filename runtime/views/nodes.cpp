@@ -38,6 +38,8 @@ boost::json::value write_view(const present& p, const node_record& node) {
   auto result = json::write(view, json::detail::full);
   if (silent)
     result.get_object()["heartbeatAgeSeconds"] = nullptr;
+  if (!node.drain_deadline)
+    result.get_object()["drainDeadline"] = nullptr;
   return result;
 }
 

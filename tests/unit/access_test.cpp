@@ -92,6 +92,7 @@ const std::vector<row> who_may{
   {method::post, "/v1/plan", "admin operator submitter viewer"},
   {method::get, "/v1/cache", "admin operator submitter viewer"},
   {method::del, "/v1/cache", "admin operator submitter"},
+  {method::get, "/v1/settings", "admin operator submitter viewer"},
   {method::put, "/v1/settings", "admin"},
   {method::get, "/v1/backup", "admin"},
   {method::get, "/healthz", "anybody"},

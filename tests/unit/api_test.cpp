@@ -4,9 +4,13 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
+#include "messages/job.hpp"
+#include "messages/json.hpp"
+
 #include "runtime/api/openapi.hpp"
 #include "runtime/api/render.hpp"
 #include "runtime/api/routes.hpp"
+#include "runtime/api/schemas.hpp"
 #include "runtime/http/target.hpp"
 
 using namespace troupe;
@@ -105,6 +109,7 @@ constexpr int query_at = 1;
 constexpr int usage_at = 8;
 constexpr int live_at = 9;
 constexpr int page_at = 10;
+constexpr int settings_at = 12;
 constexpr int plan_at = 11;
 
 const row rows[] = {
@@ -150,7 +155,8 @@ const row rows[] = {
   {method::get, "/v1/backup", "", page_at},
   {method::get, "/v1/cache", "", query_at},
   {method::del, "/v1/cache", "", command_at},
-  {method::put, "/v1/settings", R"({"strategy":"spread"})", command_at},
+  {method::get, "/v1/settings", "", page_at},
+  {method::put, "/v1/settings", R"({"strategy":"spread"})", settings_at},
   {method::get, "/healthz", "", page_at},
   {method::get, "/readyz", "", page_at},
   {method::get, "/metrics", "", page_at},
@@ -219,7 +225,7 @@ TEST_CASE("other paths are not found, other methods not allowed") {
   CHECK(header(refused(method::del, "/v1/jobs").headers, "Allow")
         == "GET, HEAD, POST");
   CHECK(header(refused(method::options, "/v1/settings").headers, "Allow")
-        == "PUT");
+        == "GET, HEAD, PUT");
   CHECK(std::holds_alternative<query_call>(parsed(method::head, "/v1/jobs")));
 }
 
@@ -404,6 +410,40 @@ TEST_CASE("logs and events take their parameters") {
     == 400);
 }
 
+TEST_CASE("events are listed page by page, and may be waited for") {
+  auto x = std::get<event_request>(
+    parsed(method::get, "/v1/events?cursor=7&since=2&wait=10s&version=9"));
+  CHECK(x.since == 7);
+  CHECK(x.wait == seconds{10});
+  CHECK(x.past == 9);
+  CHECK(std::get<event_request>(parsed(method::get, "/v1/events?cursor=")).since
+        == 0);
+  CHECK(pointers(refused(method::get, "/v1/events?cursor=x&wait=1"))
+        == pointer_set{"/cursor", "/wait"});
+}
+
+TEST_CASE("short lists take a limit, too") {
+  auto x = std::get<page_request>(
+    parsed(method::get, "/v1/actors?limit=3&cursor=6e6f6465"));
+  CHECK(x.limit == 3);
+  CHECK(x.cursor == "6e6f6465");
+  CHECK(pointers(refused(method::get, "/v1/policies?limit=0&cursor=a"))
+        == pointer_set{"/limit", "/cursor"});
+}
+
+TEST_CASE("a plan is asked with its change, wrapped or as it is") {
+  for (auto body :
+       {R"({"change":{"drainNode":"n1"}})", R"({"drainNode":"n1"})"})
+    CHECK(std::get<plan_request>(parsed(method::post, "/v1/plan", body))
+            .change.drain_nodes
+          == std::vector<std::string>{"n1"});
+  CHECK(pointers(refused(method::post, "/v1/plan",
+                         R"({"submit":{"command":["a"],"cpu":"x"}})"))
+        == pointer_set{"/submit/cpu"});
+  CHECK(pointers(refused(method::post, "/v1/plan", R"({"drain":"n1"})"))
+        == pointer_set{"/drain", ""});
+}
+
 // -- nodes --------------------------------------------------------------------
 
 TEST_CASE("a node registers with its capacity and labels") {
@@ -533,22 +573,25 @@ TEST_CASE("work, exec and settings take what they need") {
   CHECK(
     refused(method::post, "/v1/tasks/web.0/exec", R"({"command":[]})").status
     == 400);
-  auto z = commanded<change_settings>(
-    method::put, "/v1/settings",
-    R"({"strategy":"spread","queueOrder":"fifo"})");
-  CHECK(z == change_settings{"spread", "fifo"});
-  auto more = commanded<change_settings>(
-    method::put, "/v1/settings",
-    R"({"overcommit":1.5,"priorityClasses":{"urgent":100},)"
-    R"("concurrency":{"user=ann":3},"shadow":""})");
+  auto set = [](std::string body) {
+    return std::get<settings_call>(
+      parsed(method::put, "/v1/settings", std::move(body)));
+  };
+  CHECK(set(R"({"strategy":"spread","queueOrder":"fifo"})").what
+        == change_settings{"spread", "fifo"});
+  CHECK(set(R"({"logLevel":"debug"})").log_level == "debug");
+  CHECK(!set("{}").log_level);
+  CHECK(pointers(refused(method::put, "/v1/settings",
+                         R"({"logLevel":"loud","overcommit":0})"))
+        == pointer_set{"/logLevel", "/overcommit"});
+  auto more = set(R"({"overcommit":1.5,"priorityClasses":{"urgent":100},)"
+                  R"("concurrency":{"user=ann":3},"shadow":""})")
+                .what;
   CHECK(more.overcommit == 1.5);
   CHECK(more.priority_classes->at("urgent") == 100);
   CHECK(more.concurrency->at("user=ann") == 3);
   CHECK(more.shadow == "");
-  CHECK(commanded<change_settings>(method::put, "/v1/settings",
-                                   R"({"cacheEntries":50})")
-          .cache_entries
-        == 50);
+  CHECK(set(R"({"cacheEntries":50})").what.cache_entries == 50);
   CHECK(pointers(refused(method::put, "/v1/settings", R"({"cacheEntries":0})"))
         == pointer_set{"/cacheEntries"});
 }
@@ -579,6 +622,30 @@ TEST_CASE("a submission is told with 201 and where it is, an update with 200") {
   auto joined = render({join, false, telling::registration}, {});
   CHECK(joined.status == 201);
   CHECK(header(joined.headers, "Location") == "/v1/nodes/n1");
+  CHECK(render({join, false, telling::done}, {}).status == 200);
+}
+
+TEST_CASE("work tells what there is not as null") {
+  work_item stop;
+  stop.kind = work_kind::stop;
+  stop.task = {"web", 0};
+  auto read = [](const work_item& x) {
+    auto told = render(std::vector<work_item>{x});
+    return boost::json::parse(told.body).at("items").at(0);
+  };
+  CHECK(read(stop).at("deadline").is_null());
+  CHECK(read(stop).at("reason").is_null());
+  stop.why = reason::drained;
+  stop.deadline = {1'000};
+  CHECK(read(stop).at("deadline") == "1970-01-01T00:00:01.000Z");
+  CHECK(read(stop).at("reason") == "drained");
+}
+
+TEST_CASE("settings are told with the level of the log") {
+  auto x = boost::json::parse(
+    render_settings({{"strategy", "spread"}, {"id", "a"}}, "debug").body);
+  CHECK(x
+        == boost::json::value({{"strategy", "spread"}, {"logLevel", "debug"}}));
 }
 
 TEST_CASE("refusals are problems with the status of their kind") {
@@ -623,4 +690,37 @@ TEST_CASE("the description of the interface names every route") {
   auto& stop = x.at("paths").at("/v1/jobs/{job}").at("delete");
   CHECK(stop.at("parameters").at(1).at("name") == "dryRun");
   CHECK(x.at("openapi") == "3.1.0");
+  CHECK(x.at("paths").at("/v1/jobs/{job}/scale").at("post").at("operationId")
+        == "postJobsOfJobScale");
+}
+
+TEST_CASE("the description knows every word of the language") {
+  auto known = schemas();
+  auto words = [&](const char* name) {
+    std::vector<std::string> result;
+    for (auto& x : known.at(name).at("enum").as_array())
+      if (x.is_string())
+        result.emplace_back(x.as_string());
+    return result;
+  };
+  CHECK(words("taskState") == json::names_of<task_state>());
+  CHECK(words("taskHealth") == json::names_of<task_health>());
+  CHECK(words("jobKind") == json::names_of<job_kind>());
+  CHECK(words("jobState") == json::names_of<job_state>());
+  CHECK(words("nodeState") == json::names_of<node_state>());
+  CHECK(words("nodeEligibility") == json::names_of<node_eligibility>());
+  CHECK(words("driver") == json::names_of<driver_kind>());
+  auto reasons = json::names_of<reason>();
+  reasons.erase(reasons.begin());
+  CHECK(words("reason") == reasons);
+  // A key of jobs that the description has is one that the reader has.
+  for (auto& [key, schema] : known.at("job").at("properties").as_object()) {
+    CAPTURE(key);
+    boost::json::object job{{key, boost::json::object{{"zz", 1}}}};
+    auto read = read_jobs(job);
+    REQUIRE(!read);
+    for (auto& x : read.error())
+      CHECK(x.detail.find("unknown key \"" + std::string{key})
+            == x.detail.npos);
+  }
 }
