@@ -47,7 +47,10 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
   if (to.shadow == to.strategy)
     to.shadow.clear();
   if (auto problems = check_settings(to); !problems.empty()) {
-    auto detail = problems.front().detail;
+    auto detail = problems.size() == 1
+                    ? problems.front().detail
+                    : std::to_string(problems.size())
+                        + " of the settings are wrong, see errors";
     return make_unexpected(
       refusal{refusal_kind::bad_input, std::move(detail), std::move(problems)});
   }
@@ -76,20 +79,24 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
             + "\": write \"priority\", \"fifo\", \"sjf\" or \"fair\"");
   for (auto& [name, weight] : x.fair_weights)
     if (!(weight > 0) || !std::isfinite(weight))
-      wrong("/fairWeights/" + name, "must be a number above 0");
+      wrong("/fairWeights/" + name,
+            "the weight of \"" + name + "\" must be a number above 0");
   if (!(x.overcommit >= 1) || !std::isfinite(x.overcommit))
-    wrong("/overcommit", "must be a number of at least 1");
+    wrong("/overcommit", "overcommit must be a number of at least 1");
   if (x.cache_entries < 1 || x.cache_entries > cache_entries_max)
-    wrong("/cacheEntries", "must be a whole number from 1 to "
+    wrong("/cacheEntries", "cacheEntries must be a whole number from 1 to "
                              + std::to_string(cache_entries_max));
   for (auto& [name, priority] : x.priority_classes)
     if (priority < -priority_max || priority > priority_max)
       wrong("/priorityClasses/" + name,
-            "must be a whole number from -1000000 to 1000000");
+            "the priority \"" + name
+              + "\" must be a whole number from -1000000 to 1000000");
   for (auto& [name, limit] : x.concurrency)
     if (auto at = name.find('='); at == 0 || at == std::string::npos)
       wrong("/concurrency/" + name,
-            "must be named after a label of jobs, such as \"user=ann\"");
+            "the limit \"" + name
+              + "\" must be named after a label of jobs and its value, such as "
+                "\"user=ann\"");
   return result;
 }
 

@@ -230,6 +230,13 @@ TEST_CASE("a problem becomes sentences, and its status an exit code") {
         == failure{exit_code::bad_input, "two things are wrong\n"
                                          "  /cpu: too much\n"
                                          "  /name: bad\\x1b"});
+  // One problem is said once.
+  for (auto detail : {"/cpu: cpu is no amount", "cpu is no amount"})
+    CHECK(failure_of({400, R"({"detail": ")" + std::string{detail}
+                             + R"(", "errors": [{"pointer": "/cpu",
+                             "detail": "cpu is no amount"}]})"})
+            .text
+          == detail);
   CHECK(failure_of({404, "{}"}).code == exit_code::not_found);
   CHECK(failure_of({401, "{}"}).code == exit_code::refused);
   CHECK(failure_of({403, "{}"}).code == exit_code::refused);

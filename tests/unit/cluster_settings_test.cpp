@@ -140,6 +140,9 @@ TEST_CASE("no more tasks with a label run than are allowed") {
 TEST_CASE("a limit must be named after a label") {
   cluster_fixture c;
   CHECK(pointer_of(c.ask(limit("ann", 3))) == "/concurrency/ann");
+  CHECK(c.ask(limit("ann", 3)).error().detail
+        == "the limit \"ann\" must be named after a label of jobs and its "
+           "value, such as \"user=ann\"");
   CHECK(pointer_of(c.ask(limit("=ann", 3))) == "/concurrency/=ann");
 }
 

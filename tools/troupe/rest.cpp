@@ -67,11 +67,12 @@ failure failure_of(const rest_reply& x) {
   if (!error)
     result.text = inert(text(body, "detail").empty() ? text(body, "title")
                                                      : text(body, "detail"));
-  for (auto& each : elements(field(body, "errors"))) {
+  auto errors = elements(field(body, "errors"));
+  for (auto& each : errors) {
     auto pointer = inert(text(each, "pointer"));
     auto detail = inert(text(each, "detail"));
-    // A single error is often the detail as well.
-    if (detail == result.text && pointer.empty())
+    // A single error is often the detail as well, with its place or without.
+    if (errors.size() == 1 && result.text.ends_with(detail))
       continue;
     result.text += fmt::format("\n  {}{}{}", pointer,
                                pointer.empty() ? "" : ": ", detail);

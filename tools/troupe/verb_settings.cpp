@@ -15,8 +15,8 @@ namespace troupe::tools {
 namespace {
 
 constexpr const char* shown[]
-  = {"strategy",        "queueOrder",  "fairBy", "fairWeights", "overcommit",
-     "priorityClasses", "concurrency", "shadow", "cacheEntries"};
+  = {"strategy",        "queueOrder",  "fairBy", "fairWeights",  "overcommit",
+     "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"};
 
 /// NAME=NUMBER, where the name may have "=" in it; without a number, `number` is
 /// null. Nothing if `text` is something else.
@@ -107,6 +107,7 @@ int run_settings(int argc, char** argv) {
   std::vector<std::string> classes;
   std::vector<std::string> limits;
   std::optional<uint64_t> cache_entries;
+  std::optional<std::string> log_level;
   command_line line{"settings",
                     "Shows settings of the cluster, or changes them"};
   line.option("--strategy", "NAME", strategy,
@@ -132,6 +133,9 @@ int run_settings(int argc, char** argv) {
   line.flag("--promote", promote, "makes the shadow the default strategy");
   line.option("--cache-entries", "N", cache_entries,
               "how many results of batch tasks are kept");
+  line.option("--log-level", "LEVEL", log_level,
+              "what the controller logs until it ends: trace, debug, info, "
+              "warn, error or off");
   declare(line, how);
   declare(line, x);
   line.example("troupe settings --strategy spread",
@@ -140,11 +144,12 @@ int run_settings(int argc, char** argv) {
                "lets jobs say \"priorityClass\": \"urgent\"");
   line.example("troupe settings --concurrency user=ann=20",
                "at most 20 tasks of jobs with the label user=ann at once");
+  line.example("troupe settings --log-level debug",
+               "says more, at once, without a restart");
   if (auto end = line.parse(argc, argv))
     return finish(*end);
   rest controller{x.to};
-  // They are a part of what the cluster says of itself.
-  auto cluster = controller.get(url{"/v1/cluster"});
+  auto cluster = controller.get(url{"/v1/settings"});
   if (!cluster)
     return report(cluster.error());
   boost::json::object wanted;
@@ -164,6 +169,8 @@ int run_settings(int argc, char** argv) {
   }
   if (cache_entries)
     wanted["cacheEntries"] = *cache_entries;
+  if (log_level)
+    wanted["logLevel"] = *log_level;
   if (shadow)
     wanted["shadow"] = *shadow;
   if (promote) {
@@ -219,7 +226,8 @@ int run_settings(int argc, char** argv) {
        {"Overcommit", amount_text(number(settings, "overcommit"))},
        {"Priorities", numbers_text(settings["priorityClasses"])},
        {"Concurrency", numbers_text(settings["concurrency"])},
-       {"Results kept", amount_text(number(settings, "cacheEntries"))}},
+       {"Results kept", amount_text(number(settings, "cacheEntries"))},
+       {"Log level", text(settings, "logLevel")}},
       s.l);
   });
 }
