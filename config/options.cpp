@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "messages/json.hpp"
+#include "messages/json_cursor.hpp"
 #include "messages/quantity.hpp"
 
+#include "runtime/api/reading.hpp"
 #include "runtime/log.hpp"
 #include "runtime/machine.hpp"
 
@@ -109,8 +111,10 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
   }
   if (which == daemon::up) {
     add(app, "nodes", to.nodes, "How many nodes to run in this process");
-    app.add_flag("--keep-tasks", to.keep_tasks,
-                 "Leave tasks running when this process ends");
+    app
+      .add_flag("--keep-tasks", to.keep_tasks,
+                "Leave tasks running when this process ends")
+      ->envname("TROUPE_KEEP_TASKS");
   }
   if (has_nodes) {
     add(app, "name", to.name, "Name of the node; default: the machine's");
@@ -138,6 +142,16 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
   add(app, "log-format", to.log_format, "text or json");
 }
 
+/// The option whose name is most like `key`, as it is written on a command line.
+std::string nearest_option(const CLI::App& app, const std::string& key) {
+  std::vector<std::string> names;
+  for (auto* option : app.get_options())
+    if (!option->get_lnames().empty() && option->get_lnames()[0] != "help")
+      names.push_back(option->get_lnames()[0]);
+  std::vector<std::string_view> words{names.begin(), names.end()};
+  return std::string{nearest_key(flag_of_key(key), words)};
+}
+
 expected<void, std::string>
 read_config_file(CLI::App& app, daemon_options& to) {
   if (to.config_file.empty())
@@ -160,7 +174,8 @@ read_config_file(CLI::App& app, daemon_options& to) {
       = app.get_option_no_throw("--" + flag_of_key(std::string{key}));
     if (option == nullptr)
       return make_unexpected(to.config_file + ": there is no option \""
-                             + std::string{key} + '"');
+                             + std::string{key} + "\"; the nearest is \""
+                             + nearest_option(app, std::string{key}) + '"');
     // A flag or an environment variable has the last word.
     if (option->count() > 0)
       continue;
@@ -357,6 +372,12 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
   if (which == daemon::up)
     profile.name
       = (x.name.empty() ? "n" : x.name + "-") + std::to_string(index + 1);
+  if (!runtime::api::is_node_name(profile.name))
+    return make_unexpected(
+      "--name: a node is named by 1 to 63 letters, digits, "
+      "\"-\", \"_\" and \".\", beginning and ending with "
+      "a letter or digit, and not \""
+      + profile.name + '"');
   auto labels = read_labels(x.labels);
   if (!labels)
     return make_unexpected(labels.error());

@@ -17,6 +17,14 @@ namespace tools = troupe::tools;
 
 /// `troupe node N` shows a node, `troupe node --controller ..` is one.
 int run_node(int argc, char** argv) {
+  auto asks_for_help
+    = [](std::string_view x) { return x == "-h" || x == "--help"; };
+  if (argc == 2 && asks_for_help(argv[1])) {
+    static_cast<void>(tools::run_node_shown(argc, argv));
+    std::fputs("\nWith --controller it is what nodes are:\n\n", stdout);
+    std::fflush(stdout);
+    return tools::run_node(argc, argv);
+  }
   return tools::is_node_daemon(argc, argv) ? tools::run_node(argc, argv)
                                            : tools::run_node_shown(argc, argv);
 }

@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
+#include <vector>
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -84,10 +86,14 @@ int complain(const std::string& what) {
   return 2;
 }
 
+/// What was given for each option, wherever; those left out are not here.
+using given_options = std::map<std::string, std::vector<std::string>>;
+
 /// Reads flags, environment and configuration file. Returns the exit code if that
 /// is all there is to do.
-std::optional<int> read_options(int argc, char** argv, config::daemon which,
-                                const char* about, config::daemon_options& to) {
+std::optional<int>
+read_options(int argc, char** argv, config::daemon which, const char* about,
+             config::daemon_options& to, given_options& given) {
   CLI::App app{about, std::string{"troupe "} + argv[0]};
   app.footer(examples_of(argv[0]));
   config::declare(app, which, to);
@@ -102,14 +108,36 @@ std::optional<int> read_options(int argc, char** argv, config::daemon which,
   }
   if (auto ok = config::read_config_file(app, to); !ok)
     return complain(ok.error());
+  for (auto* x : app.get_options())
+    if (x->count() > 0 && !x->get_lnames().empty())
+      given[x->get_lnames()[0]] = x->results();
   return std::nullopt;
+}
+
+/// Says which options have changed and are not taken over.
+void tell_what_waits(const given_options& before, const given_options& now) {
+  auto all = before;
+  all.insert(now.begin(), now.end());
+  for (auto& [name, value] : all) {
+    if (name == "log-level" || name == "tokens" || name == "config")
+      continue;
+    auto then = before.find(name);
+    auto here = now.find(name);
+    if (then == before.end() || here == now.end()
+        || then->second != here->second)
+      log::warn("--{} has changed, which takes effect when this process starts "
+                "again",
+                name);
+  }
 }
 
 /// Takes over what can be: what is wrong is said, and everything stays as it was.
 void reload(int argc, char** argv, config::daemon which, const char* about,
-            const running_daemon& running, const std::string& data) {
+            const running_daemon& running, const std::string& data,
+            const given_options& before) {
   config::daemon_options options;
-  if (read_options(argc, argv, which, about, options))
+  given_options now;
+  if (read_options(argc, argv, which, about, options, now))
     return log::error("the options are not taken over");
   options.data = data;
   if (auto ok = log::set_level(options.log_level); !ok)
@@ -117,6 +145,7 @@ void reload(int argc, char** argv, config::daemon which, const char* about,
   if (running.reload)
     if (auto ok = running.reload(options); !ok)
       return log::error("the options are not taken over: {}", ok.error());
+  tell_what_waits(before, now);
   log::info("the options were read again");
 }
 
@@ -144,7 +173,8 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   config::daemon_options options;
-  if (auto code = read_options(argc, argv, which, about, options))
+  given_options given;
+  if (auto code = read_options(argc, argv, which, about, options, given))
     return *code;
   if (options.data.empty())
     options.data = config::default_data_dir();
@@ -165,7 +195,7 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
   notify_systemd("READY=1");
   auto signal = 0;
   while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
-    reload(argc, argv, which, about, *running, options.data);
+    reload(argc, argv, which, about, *running, options.data, given);
   notify_systemd("STOPPING=1");
   log::info("stopping");
   running->stop();
