@@ -19,6 +19,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from interface import Interface
+
 # How long a busy machine may take for what takes an idle one a moment.
 PATIENCE_S = float(os.environ.get("TROUPE_TEST_PATIENCE", "60"))
 
@@ -137,6 +139,7 @@ class ClusterTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.daemons = []
         self.address = None
+        self.interfaces = {}
         self.addCleanup(self._end_all)
 
     def _end_all(self):
@@ -254,9 +257,22 @@ class ClusterTest(unittest.TestCase):
                 status, kind, text = (error.code,
                                       error.headers.get_content_type(),
                                       error.read())
+        self.judge(method, path, status, kind, text)
         if kind.endswith("json"):
             return status, json.loads(text) if text else None
         return status, text.decode("utf-8", "replace")
+
+    def judge(self, method, path, status, kind, text):
+        """Holds an answer to what the controller says of its interface."""
+        if self.address not in self.interfaces:
+            self.interfaces[self.address] = None
+            status_of_it, document = self.call("GET", "/openapi.json")
+            # One that wants a token is not judged.
+            if status_of_it == 200:
+                self.interfaces[self.address] = Interface(document)
+        judge = self.interfaces[self.address]
+        if judge:
+            judge.check(method, path, status, kind, text)
 
     def get(self, path):
         status, body = self.call("GET", path)

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""What users rely on, asked of the real binary: REST, the protocol of workers
+that speak HTTP, and the command line."""
+
+import json
+import re
+import subprocess
+import threading
+import unittest
+
+import interface
+
+from harness import ClusterTest, binary, eventually, shell
+
+
+@unittest.skipIf(interface.jsonschema is None,
+                 "the Python library jsonschema is not installed")
+class Description(ClusterTest):
+
+    def setUp(self):
+        super().setUp()
+        self.up(nodes=2)
+        self.document = self.get("/openapi.json")
+        self.aut = interface.Interface(self.document)
+
+    def test_it_keeps_the_rules_of_openapi_3_1(self):
+        self.assertEqual(self.document["openapi"], "3.1.0")
+        self.assertLessEqual({"title", "version"}, self.document["info"].keys())
+        ids = []
+        for pattern, methods in self.document["paths"].items():
+            self.assertTrue(pattern.startswith("/"))
+            for method, operation in methods.items():
+                self.assertIn(method, {"get", "put", "post", "delete", "patch"})
+                ids.append(operation["operationId"])
+                named = [(x["in"], x["name"]) for x in operation["parameters"]]
+                self.assertEqual(len(named), len(set(named)))
+                in_path = {n for where, n in named if where == "path"}
+                self.assertEqual(
+                    in_path, {x.split("}")[0] for x in pattern.split("{")[1:]})
+                for x in operation["parameters"]:
+                    self.assertIn("schema", x)
+                    self.assertTrue(x["in"] != "path" or x["required"])
+                self.assertIn("default", operation["responses"])
+                for status, answer in operation["responses"].items():
+                    self.assertTrue(status == "default" or len(status) == 3)
+                    self.assertIn("description", self.aut.resolve(answer))
+        self.assertEqual(len(ids), len(set(ids)))
+        for name, schema in self.document["components"]["schemas"].items():
+            with self.subTest(name):
+                interface.jsonschema.Draft202012Validator.check_schema(schema)
+        self.every_reference_is_of_something(self.document)
+
+    def every_reference_is_of_something(self, at):
+        if isinstance(at, dict):
+            if isinstance(at.get("$ref"), str):
+                self.aut.resolve(at)
+            for x in at.values():
+                self.every_reference_is_of_something(x)
+        elif isinstance(at, list):
+            for x in at:
+                self.every_reference_is_of_something(x)
+
+    def test_a_client_that_is_made_from_it_can_do_everything(self):
+        job = {"name": "web", "command": ["sleep", "600"], "kind": "service",
+               "count": 2, "cpu": "100m", "memory": "16MiB", "labels": {"a": "b"},
+               "ports": {"http": 80}, "restart": {"delay": "1s"}}
+
+        def ask(operation, body=None, **given):
+            status, answer = self.aut.ask(self.address, operation, body, **given)
+            self.assertLess(status, 300, f"{operation}: {answer}")
+            asked.add(operation)
+            return answer
+
+        asked = set()
+        self.assertEqual(
+            self.aut.problems_of({"$ref": "#/components/schemas/jobs"}, job), [])
+        made = ask("postJobs", job, **{"Idempotency-Key": "k"})
+        self.assertTrue(made["jobs"][0]["created"])
+        eventually(lambda: ask("getJobsOfJob", job="web")["tasks"]["running"]
+                   == 2, "the tasks run")
+        ask("postNodes", {"name": "w1", "capacity": {"cpu": 1, "memory": "1GiB"}})
+        ask("postNodesOfNodeHeartbeat", {"used": {"cpu": 1}}, node="w1")
+        ask("getNodesOfNodeWork", node="w1")
+        ask("postNodesOfNodeReports", {"reports": []}, node="w1")
+        for operation in ("getJobs", "getTasks", "getNodes", "getGangs",
+                          "getQueue", "getCache"):
+            ask(operation, limit=10, wait="10ms")
+        for operation in ("getCluster", "getPolicies", "getActors", "getMap",
+                          "getUsage", "getEvents", "getSettings", "getHealthz",
+                          "getReadyz", "getMetrics", "getOpenapiJson", "get",
+                          "getBackup"):
+            ask(operation)
+        page = ask("get").decode()
+        ask("getDashboardOfFile",
+            file=re.search(r"dashboard/([\w.-]+)", page).group(1))
+        ask("getTasksOfTask", task="web.0")
+        ask("getTasksOfTaskLogs", task="web.0", tail=1, stream="stdout")
+        ask("getNodesOfNode", node="n1")
+        for operation, name in (("getJobsOfJobWhy", {"job": "web"}),
+                                ("getTasksOfTaskWhy", {"task": "web.0"}),
+                                ("getNodesOfNodeWhy", {"node": "n1"})):
+            ask(operation, **name)
+        ask("postTasksOfTaskExec", {"command": ["true"]}, task="web.0")
+        ask("postPlan", {"change": {"drainNode": "n1"}})
+        for name, body in (("Scale", {"count": 3}), ("Restart", {}),
+                           ("Stop", None)):
+            ask("postJobsOfJob" + name, body, job="web", dryRun=True)
+        for name in ("Stop", "Restart"):
+            ask("postTasksOfTask" + name, task="web.0", dryRun=True)
+        for name in ("Drain", "Cordon", "Uncordon"):
+            ask("postNodesOfNode" + name, node="n1", dryRun=True)
+        ask("patchNodesOfNode", {"labels": {"zone": "a"}}, node="n1")
+        ask("deleteNodesOfNode", node="w1")
+        ask("deleteCache", dryRun=True)
+        ask("putSettings", {"strategy": "spread"}, dryRun=True)
+        ask("postJobs", {**job, "count": 3})
+        ask("postJobsOfJobRollback", job="web", dryRun=True)
+        # All three see the same.
+        by_description = ask("getJobs")["items"]
+        by_hand = self.get("/v1/jobs")["items"]
+        by_command_line = json.loads(self.troupe("jobs", "-o", "json")[0])
+        for x in (by_hand, by_command_line["items"]):
+            self.assertEqual([(y["name"], y["spec"]) for y in x],
+                             [(y["name"], y["spec"]) for y in by_description])
+        ask("deleteJobsOfJob", job="web")
+        # That one opens a WebSocket.
+        self.assertEqual(set(self.aut.operations()) - asked, {"getLive"})
+
+    def test_bodies_that_are_refused_are_no_valid_bodies(self):
+        for schema, body in (
+                ("job", {"comand": ["x"]}), ("job", {"count": 0}),
+                ("job", {"name": "A"}), ("job", {"timeout": 5}),
+                ("job", {"ports": {"http": 0}}), ("scale", {}),
+                ("drain", {"deadline": "x"}), ("profile", {"name": "a"}),
+                ("settingsChange", {"logLevel": "loud"})):
+            with self.subTest(schema, body=body):
+                self.assertNotEqual(self.aut.problems_of(
+                    {"$ref": f"#/components/schemas/{schema}"}, body), [])
+
+
+class Lists(ClusterTest):
+
+    def test_events_are_read_page_by_page_and_waited_for(self):
+        self.up(nodes=1)
+        self.submit(shell("exit 0", name="one"))
+        self.wait_for_job("one", "succeeded")
+        all_at_once = [x["version"] for x in self.items("/v1/events")]
+        paged, cursor = [], ""
+        while cursor is not None:
+            page = self.get(f"/v1/events?limit=2&cursor={cursor}")
+            self.assertLessEqual(len(page["items"]), 2)
+            paged += [x["version"] for x in page["items"]]
+            cursor = page["nextCursor"]
+        self.assertEqual(paged, all_at_once)
+        self.assertEqual(self.call("GET", "/v1/events?cursor=x")[0], 400)
+        # Nothing new: the wait runs out. Something new: it ends at once.
+        version = self.get("/v1/cluster")["version"]
+        page = self.get(f"/v1/events?since={version}&wait=1s")
+        self.assertEqual(page["items"], [])
+        found = []
+        waiting = threading.Thread(target=lambda: found.append(
+            self.get(f"/v1/events?since={version}&wait=60s")))
+        waiting.start()
+        self.submit(shell("exit 0", name="two"))
+        waiting.join(60)
+        self.assertEqual(found[0]["items"][0]["version"], version + 1)
+        self.assertEqual(found[0]["items"][0]["job"], "two")
+
+    def test_every_list_takes_a_limit_and_a_cursor(self):
+        self.up(nodes=3)
+        for path in ("jobs", "tasks", "nodes", "gangs", "queue", "events",
+                     "cache", "policies", "actors"):
+            with self.subTest(path):
+                page = self.get(f"/v1/{path}?limit=1000")
+                self.assertLessEqual({"items", "nextCursor", "version"},
+                                     page.keys())
+                self.assertGreater(page["version"], 0)
+                for wrong in ("limit=0", "limit=10001", "cursor=!"):
+                    status, problem = self.call("GET", f"/v1/{path}?{wrong}")
+                    self.assertEqual(status, 400, wrong)
+                    self.assertEqual(problem["errors"][0]["pointer"],
+                                     "/" + wrong.split("=")[0])
+        first = self.get("/v1/actors?limit=2")
+        self.assertEqual(len(first["items"]), 2)
+        self.assertEqual(
+            first["items"] + self.items(
+                f"/v1/actors?cursor={first['nextCursor']}")[:1],
+            self.get("/v1/actors")["items"][:3])
+
+
+class Workers(ClusterTest):
+
+    def test_a_worker_registers_works_and_reports(self):
+        self.up(nodes=1)
+        me = {"name": "w1", "capacity": {"cpu": 2, "memory": "1GiB"},
+              "labels": {"os": "plan9"}}
+        status, made = self.call("POST", "/v1/nodes", me)
+        self.assertEqual(status, 201, made)
+        self.assertGreater(made["version"], 0)
+        status, again = self.call("POST", "/v1/nodes", me)
+        self.assertEqual((status, again["name"]), (200, "w1"))
+        node = eventually(
+            lambda: (lambda x: x if x["heartbeatAgeSeconds"] is not None
+                     else None)(self.get("/v1/nodes/w1")), "w1 is heard")
+        self.assertLess(node["heartbeatAgeSeconds"], 60)
+        self.assertIsNone(node["drainDeadline"])
+        self.submit(shell("exit 0", name="job", requires={"os": "plan9"}))
+        work = eventually(
+            lambda: self.get("/v1/nodes/w1/work?wait=10s")["items"], "work")
+        self.assertEqual((work[0]["kind"], work[0]["task"]), ("start", "job.0"))
+        self.assertIsNone(work[0]["deadline"])
+        self.assertIsNone(work[0]["reason"])
+        report = {"task": "job.0", "attempt": 1, "sequence": 1,
+                  "state": "succeeded", "exitCode": 0}
+        for _ in range(2):
+            status, taken = self.call(
+                "POST", "/v1/nodes/w1/reports",
+                {"acknowledged": work[0]["sequence"], "reports": [report]})
+            self.assertEqual((status, taken["acknowledged"]), (200, 1))
+        self.wait_for_job("job", "succeeded")
+
+    def test_a_name_that_a_machine_has_is_not_given_to_a_worker(self):
+        self.up(nodes=1)
+        status, problem = self.call(
+            "POST", "/v1/nodes",
+            {"name": "n1", "capacity": {"cpu": 1, "memory": "1GiB"}})
+        self.assertEqual(status, 409, problem)
+        self.assertIn("take another name", problem["detail"])
+        self.assertEqual(self.get("/v1/nodes/n1")["capacity"]["cpu"], 4)
+
+
+class Settings(ClusterTest):
+
+    def test_the_log_level_is_set_at_run_time(self):
+        up = self.up(nodes=1)
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "info")
+        self.troupe("settings", "--log-level", "error", "--dry-run")
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "info")
+        self.troupe("settings", "--log-level", "error")
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "error")
+        shown, _ = self.troupe("settings", "-o", "json")
+        self.assertEqual(json.loads(shown)["logLevel"], "error")
+        # What is no error is said no more.
+        said = up.log_text()
+        self.call("POST", "/v1/nodes",
+                  {"name": "w1", "capacity": {"cpu": 1, "memory": "1GiB"}})
+        up.process.send_signal(1)
+        eventually(lambda: self.get("/v1/settings")["logLevel"] == "info",
+                   "SIGHUP takes the options up again")
+        self.assertNotIn("w1", up.log_text()[len(said):])
+
+    def test_sighup_says_what_it_cannot_take_over(self):
+        options = self.folder / "options.json"
+        options.write_text('{"log-level": "info"}')
+        up = self.up(1, "--config", options)
+        options.write_text('{"log-level": "debug", "removed-after": "1h"}')
+        up.process.send_signal(1)
+        eventually(lambda: "--removed-after has changed" in up.log_text(),
+                   "the option that waits is named")
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "debug")
+
+    def test_what_is_wrong_is_said_once_and_by_name(self):
+        self.up(nodes=1)
+        _, said = self.troupe("settings", "--strategy", "no-such", code=2)
+        self.assertEqual(said.count("no-such"), 1, said)
+        _, said = self.troupe("settings", "--concurrency", "ann=3", code=2)
+        self.assertIn('the limit "ann"', said)
+        status, problem = self.call(
+            "PUT", "/v1/settings", {"strategy": "x", "queueOrder": "y"})
+        self.assertEqual(status, 400)
+        self.assertEqual([x["pointer"] for x in problem["errors"]],
+                         ["/strategy", "/queueOrder"])
+
+
+class CommandLine(ClusterTest):
+
+    def test_logs_follow_a_task_over_its_attempts(self):
+        self.up(nodes=1)
+        gate = self.folder / "gate"
+        self.submit(shell(
+            f"echo run $TROUPE_ATTEMPT; while ! [ -e {gate} ]; do sleep 0.1; "
+            "done; [ $TROUPE_ATTEMPT = 3 ]", name="again", retries=5))
+        self.wait_for_task("again.0", "running")
+        readers = [subprocess.Popen(
+            [binary(), "logs", "--address", self.address, "-f", name],
+            stdout=subprocess.PIPE, text=True)
+            for name in ("again.0", "again")]
+        for reader in readers:
+            self.assertEqual(reader.stdout.readline(), "run 1\n")
+        gate.touch()
+        for reader in readers:
+            rest, _ = reader.communicate(timeout=60)
+            self.assertEqual(rest, "run 2\nrun 3\n")
+            self.assertEqual(reader.returncode, 0)
+
+    def test_who_follows_a_task_that_waits_sees_it_start(self):
+        self.up(nodes=1)
+        self.submit(shell("echo here", name="late", requires={"disk": "ssd"}))
+        reader = subprocess.Popen(
+            [binary(), "logs", "--address", self.address, "-f", "late"],
+            stdout=subprocess.PIPE, text=True)
+        self.troupe("label", "n1", "disk=ssd")
+        said, _ = reader.communicate(timeout=60)
+        self.assertEqual((said, reader.returncode), ("here\n", 0))
+
+    def test_help_of_node_tells_both_of_its_uses(self):
+        said, _ = self.troupe("node", "--help")
+        self.assertIn("--controller", said)
+        self.assertIn("--metrics", said)
+        self.assertIn("Shows a node", said)
+
+    def test_daemons_refuse_what_they_cannot_be_called(self):
+        said = self.refused("node", "--controller", "127.0.0.1:1", "--name",
+                            "a b", "--data", self.folder / "n")
+        self.assertIn("--name", said)
+        options = self.folder / "options.json"
+        options.write_text('{"unhealthy-aftr": "20s"}')
+        said = self.refused("up", "--config", options)
+        self.assertIn("unhealthy-after", said)
+
+    def test_a_plan_counts_a_service_once(self):
+        self.up(nodes=1)
+        self.submit({"command": ["sleep", "600"], "kind": "service",
+                     "name": "web", "cpu": 0.1})
+        self.wait_for_task("web.0", "running")
+        for body in ({"change": {"drainNode": "n1"}}, {"drainNode": "n1"}):
+            status, plan = self.call("POST", "/v1/plan", body)
+            self.assertEqual(status, 200, plan)
+            self.assertEqual(plan["counts"]["doesNotFit"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
