@@ -127,51 +127,57 @@ void scheduler_state::propose() {
   auto snapshot = std::make_shared<const runtime::placement::table>(
     core->nodes_for(*batch));
   propose_places question{std::move(snapshot), std::move(asks)};
-  auto is_compared = batch->gang.empty() && ask_shadow(batch->policy, question);
+  auto compared_as
+    = batch->gang.empty() ? ask_shadow(batch->policy, question) : 0;
   self
     ->request<caf::message_priority::high>(
       policies.at(batch->policy), options.policy_timeout, std::move(question))
     .then(
-      [this, is_compared,
+      [this, compared_as,
        began = self->clock().now()](const proposed_places& x) {
-        if (is_compared)
-          compare_round(&compared_round::here, x);
+        compare_round(compared_as, &compared_round::here, x);
         core->commit(*x.places, now());
         measure_round(*x.places, began);
         turn();
       },
-      [this, is_compared, policy = batch->policy](const caf::error& x) {
+      [this, compared_as, policy = batch->policy](const caf::error& x) {
         log::error("scheduler: policy {} does not answer: {}", policy,
                    self->system().render(x));
-        if (is_compared)
-          compared.reset();
+        forget_round(compared_as);
         core->abandon();
         // Not at once: the policy's supervisor needs a moment.
         self->delayed_send(self, options.tick_interval, atom::flush_v);
       });
 }
 
-bool scheduler_state::ask_shadow(const std::string& policy,
-                                 const propose_places& question) {
+uint64_t scheduler_state::ask_shadow(const std::string& policy,
+                                     const propose_places& question) {
   auto& shadow = core->config().shadow;
   auto found = policies.find(shadow);
   if (compared || policy != core->config().strategy || found == policies.end())
-    return false;
-  compared = compared_round{shadow, {}, {}};
+    return 0;
+  auto number = ++last_compared;
+  compared = compared_round{number, shadow, {}, {}};
   auto same = question;
   same.compared = true;
   self->request(found->second, options.policy_timeout, std::move(same))
     .then(
-      [this](const proposed_places& x) {
-        compare_round(&compared_round::there, x);
+      [this, number](const proposed_places& x) {
+        compare_round(number, &compared_round::there, x);
       },
-      [this](const caf::error&) { compared.reset(); });
-  return true;
+      [this, number](const caf::error&) { forget_round(number); });
+  return number;
 }
 
-void scheduler_state::compare_round(proposed_places compared_round::*side,
+void scheduler_state::forget_round(uint64_t number) {
+  if (compared && compared->number == number)
+    compared.reset();
+}
+
+void scheduler_state::compare_round(uint64_t number,
+                                    proposed_places compared_round::*side,
                                     const proposed_places& x) {
-  if (!compared)
+  if (!compared || compared->number != number)
     return;
   (*compared).*side = x;
   if (!compared->here.places || !compared->there.places)

@@ -60,16 +60,21 @@ struct scheduler_state {
   void hold(std::function<void()> f);
   void take_over(loaded_cluster& loaded);
   /// Has the shadow decide on the same, unless it is still at an earlier round.
-  bool ask_shadow(const std::string& policy, const propose_places& question);
+  /// Returns the number of the round, 0 if it is not compared.
+  uint64_t ask_shadow(const std::string& policy,
+                      const propose_places& question);
   /// The round in which a shadow decides on the same.
   struct compared_round {
+    uint64_t number = 0;
     std::string shadow;
     proposed_places here;
     proposed_places there;
   };
-  /// Takes one answer, and compares once both are there.
-  void compare_round(proposed_places compared_round::*side,
+  /// Takes one answer, and compares once both are there. What is about another
+  /// round than the present one comes too late.
+  void compare_round(uint64_t number, proposed_places compared_round::*side,
                      const proposed_places& x);
+  void forget_round(uint64_t number);
   void measure_round(const runtime::placement::proposal& x,
                      std::chrono::steady_clock::time_point began);
 
@@ -88,6 +93,7 @@ struct scheduler_state {
   std::optional<runtime::fact_meter> facts;
   std::optional<runtime::attempt_meter> attempts;
   std::optional<compared_round> compared;
+  uint64_t last_compared = 0;
   std::deque<std::pair<version_number, std::function<void()>>> held;
   /// Becomes true with the first answer of the journal to this leader.
   std::string cluster_id;

@@ -1,4 +1,5 @@
 #include <caf/all.hpp>
+#include <boost/json/serialize.hpp>
 #include <doctest/doctest.h>
 
 #include "runtime/cluster/cluster.hpp"
@@ -313,6 +314,61 @@ TEST_CASE("a policy that does not answer is given up after its time, and what "
   s.world.pass(20s);
   CHECK(s.world.count_said("nodes: assigned_work(a: start web.0") == 1);
   promises.clear();
+}
+
+TEST_CASE("what a shadow says of an earlier round is not compared with a later "
+          "one") {
+  stage s;
+  auto failures = 1;
+  std::vector<caf::typed_response_promise<proposed_places>> shadows;
+  auto deciding = runtime::placement::make_policy("binpack");
+  s.serve("binpack", [&](caf::event_based_actor*) -> caf::behavior {
+    return {[&](const propose_places& x) -> caf::result<proposed_places> {
+      if (failures-- > 0)
+        return caf::sec::runtime_error;
+      return proposed_places{
+        std::make_shared<const runtime::placement::proposal>(
+          deciding->propose(*x.snapshot, *x.asks))};
+    }};
+  });
+  auto slow
+    = s.serve("spread", [&](caf::event_based_actor* self) -> caf::behavior {
+        return {
+          [&, self](const propose_places&) -> caf::result<proposed_places> {
+            shadows.push_back(self->make_response_promise<proposed_places>());
+            return shadows.back();
+          }};
+      });
+  s.join("a");
+  change_settings shadowed;
+  shadowed.shadow = "spread";
+  static_cast<void>(s.ask(shadowed));
+  s.world.settle();
+  // The first round fails, and the shadow still thinks about it.
+  static_cast<void>(s.submit("web"));
+  s.world.pass(5s);
+  REQUIRE(shadows.size() == 2);
+  auto compared = [&] {
+    auto answer
+      = s.world.ask<query_answer>(s.aut, run_query{list_policies{}});
+    s.world.settle();
+    REQUIRE(answer->value);
+    return boost::json::serialize(*answer->value->view);
+  };
+  auto say = [&](size_t which) {
+    s.world.let(slow, [&shadows, which] {
+      runtime::placement::proposal nowhere;
+      nowhere.runs.resize(1);
+      shadows[which].deliver(proposed_places{
+        std::make_shared<const runtime::placement::proposal>(nowhere)});
+    });
+    s.world.settle();
+  };
+  say(0);
+  CHECK(compared().find("\"rounds\":0") != std::string::npos);
+  say(1);
+  CHECK(compared().find("\"rounds\":1") != std::string::npos);
+  shadows.clear();
 }
 
 TEST_CASE("a policy that ends is replaced, and its tasks are placed by the new "
