@@ -33,6 +33,7 @@ public:
                                          {.course_of = course_of,
                                           .listen
                                           = [this](const event& y) { note(y); },
+                                          .one_by_one = options.one_by_one,
                                           .steps_max = options.steps_max}} {}
   play(const play&) = delete;
   play& operator=(const play&) = delete;
@@ -48,6 +49,8 @@ public:
       if (at > end)
         break;
       settle_before(at);
+      if (options_.one_by_one)
+        stage_.end_expected();
       if (auto wrong = take(step))
         return make_unexpected(std::move(*wrong));
     }

@@ -22,6 +22,8 @@ struct simulation_options {
   std::optional<std::string> order = std::nullopt;
   /// Whether to keep every placement.
   bool trace = false;
+  /// As `stage_options::one_by_one`.
+  bool one_by_one = false;
   /// Steps of the stage: what goes on for ever ends some time.
   uint64_t steps_max = 100'000'000;
 };

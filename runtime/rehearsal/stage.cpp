@@ -220,10 +220,47 @@ void stage::follow(told& to, allocation_id x, task::step step) {
   }
 }
 
+bool stage::is_expected_end(const due& x) const {
+  auto at = runners_.find(x.run.allocation);
+  if (x.what != moment::ends || at == runners_.end()
+      || at->second.life.run() != x.run)
+    return false;
+  auto& run = at->second;
+  return run.course.length == run.life.item().spec->expected_runtime;
+}
+
+void stage::end_expected() {
+  told to;
+  for (auto at = agenda_.begin();
+       at != agenda_.end() && at->first.first <= now_;) {
+    if (!is_expected_end(at->second)) {
+      ++at;
+      continue;
+    }
+    auto run = at->second.run;
+    at = agenda_.erase(at);
+    follow(to, run.allocation,
+           runners_.at(run.allocation)
+             .life.hear(end_of(runners_.at(run.allocation))));
+  }
+  report(to);
+}
+
 /// Lets runs start and end whose time has come.
 void stage::pass_runs() {
+  if (options_.one_by_one) {
+    auto first = std::find_if(agenda_.begin(), agenda_.end(), [](auto& x) {
+      return x.second.what == moment::ends;
+    });
+    auto expected = first != agenda_.end() && first->first.first <= now_
+                    && is_expected_end(first->second);
+    end_expected();
+    if (expected)
+      return;
+  }
   told to;
-  while (!agenda_.empty() && agenda_.begin()->first.first <= now_) {
+  auto enough = false;
+  while (!enough && !agenda_.empty() && agenda_.begin()->first.first <= now_) {
     auto next = agenda_.begin()->second;
     agenda_.erase(agenda_.begin());
     auto at = runners_.find(next.run.allocation);
@@ -242,6 +279,7 @@ void stage::pass_runs() {
       break;
     case moment::ends:
       follow(to, next.run.allocation, run.life.hear(end_of(run)));
+      enough = options_.one_by_one;
       break;
     case moment::ticks:
       follow(to, next.run.allocation, run.life.tick(now_));

@@ -50,6 +50,10 @@ struct stage_options {
   std::function<void(const event&)> listen = [](const event&) {};
   /// As in a controller: what is proposed together sees the same queue.
   uint32_t batch_tasks_max = 1'024;
+  /// Whether of ends that come at one time each is followed by what it makes
+  /// possible, but for those that were expected then, whose places are free from
+  /// the beginning of that time; otherwise all are reported at once.
+  bool one_by_one = false;
   /// Proposals, rounds of reports and passings of time.
   uint64_t steps_max = UINT64_MAX;
 };
@@ -76,6 +80,9 @@ public:
   void silence(const std::string& node);
   /// Lets a machine come, or come back with nothing on it.
   [[nodiscard]] expected<outcome, refusal> join(const node_profile& x);
+
+  /// Ends the runs that are over now and were expected to be.
+  void end_expected();
 
   /// Lets all follow that follows until `until`.
   void settle(timestamp until);
@@ -112,6 +119,7 @@ private:
   [[nodiscard]] std::optional<timestamp> next_time() const;
   void pass_time();
   void pass_runs();
+  [[nodiscard]] bool is_expected_end(const due& x) const;
   void follow(told& to, allocation_id x, task::step step);
   [[nodiscard]] static run_event start_of(const run_id& run, timestamp at);
   [[nodiscard]] run_event end_of(const runner& x) const;

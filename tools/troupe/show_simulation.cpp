@@ -58,6 +58,16 @@ std::vector<std::pair<std::string, reader>> figures() {
   });
   for (auto key : {"mean", "p50", "p95", "p99", "max"})
     add(std::string{"wait "} + key, wait_of(key));
+  add("bounded slowdown", [](const json_value& run) {
+    return has(run, "boundedSlowdown")
+             ? fmt::format("{:.2f}", number(run, "boundedSlowdown"))
+             : std::string{};
+  });
+  add("processors used", [](const json_value& run) {
+    return run.is_object() && field(run, "use").is_number()
+             ? fmt::format("{:.1f} %", number(run, "use") * 100)
+             : std::string{};
+  });
   for (auto resource : {"cpu", "memory", "gpu"})
     for (auto& [key, text] : {std::pair{"mean", " use mean"},
                               {"stddevOverNodes", " use stddev over nodes"},

@@ -6,6 +6,7 @@
 
 #include "runtime/placement/policy.hpp"
 #include "runtime/rehearsal/simulate.hpp"
+#include "runtime/rehearsal/swf.hpp"
 
 #include "tools/troupe/job_file.hpp"
 #include "tools/troupe/output.hpp"
@@ -76,6 +77,37 @@ play_all(const job_file& file,
   return runs;
 }
 
+/// Plays a log of a parallel machine in each order.
+int simulate_log(const std::string& path, uint32_t processors,
+                 const output& how) {
+  auto file = read_job_file(path);
+  if (!file)
+    return report(file.error());
+  auto fail = [&](const problem& x) {
+    return report({exit_code::bad_input,
+                   fmt::format("{}:{}: {}", inert(file->name),
+                               x.pointer.substr(1), inert(x.detail))});
+  };
+  auto log = rehearsal::read_swf(file->text, processors);
+  if (!log)
+    return fail(log.error());
+  boost::json::array runs;
+  for (auto order : {rehearsal::swf_order::plain, rehearsal::swf_order::greedy,
+                     rehearsal::swf_order::backfill}) {
+    auto run = rehearsal::play_swf(*log, order);
+    if (!run)
+      return fail(run.error());
+    runs.push_back(rehearsal::write_swf_run(*run));
+  }
+  json_value all(boost::json::object{{"processors", log->processors},
+                                     {"jobs", log->jobs.size()},
+                                     {"leftOut", log->left_out},
+                                     {"runs", std::move(runs)}});
+  return print_one(all, how, "processors", [&](const screen& s) {
+    return show_simulations(field(all, "runs"), s);
+  });
+}
+
 } // namespace
 
 int run_simulate(int argc, char** argv) {
@@ -83,13 +115,15 @@ int run_simulate(int argc, char** argv) {
   std::string path;
   std::string strategy;
   std::string compare;
+  std::string log;
+  std::optional<uint64_t> processors;
   rehearsal::simulation_options options;
   command_line line{"simulate",
                     "Plays a scenario on a virtual clock, with the scheduler "
                     "of a controller: what would run where and when, how long "
                     "tasks would wait, how full nodes would be"};
-  line.word("SCENARIO", path,
-            "a file with nodes, jobs and events; - for stdin");
+  line.optional_word("SCENARIO", path,
+                     "a file with nodes, jobs and events; - for stdin");
   line.option("--strategy", "NAME", strategy,
               "instead of the scenario's, such as spread");
   line.option("--order", "NAME", options.order,
@@ -97,6 +131,11 @@ int run_simulate(int argc, char** argv) {
               "fair");
   line.option("--compare", "NAME,..", compare,
               "strategies to play it with, side by side, or all");
+  line.option("--swf", "FILE", log,
+              "instead: the log of a parallel machine in the Standard Workload "
+              "Format, in order, without estimates, and backfilled");
+  line.option("--processors", "N", processors,
+              "that the log's machine has, if it does not say");
   line.flag("--trace", options.trace, "show every placement, in order of time");
   declare(line, how);
   line.example("troupe simulate config/scenarios/small.json",
@@ -105,10 +144,20 @@ int run_simulate(int argc, char** argv) {
                "which strategy does better");
   line.example("troupe simulate small.json --trace -o json",
                "all of it, for a program");
+  line.example("troupe simulate --swf log.swf",
+               "how much less jobs wait when others may backfill");
   if (auto end = line.parse(argc, argv))
     return finish(*end);
   if (!strategy.empty() && !compare.empty())
     return finish(line.wrong("takes --strategy or --compare, not both"));
+  if (log.empty() == path.empty())
+    return finish(line.wrong("takes a SCENARIO or --swf FILE"));
+  constexpr uint64_t processors_max = 1'000'000;
+  if (!log.empty())
+    return simulate_log(
+      log,
+      static_cast<uint32_t>(std::min(processors.value_or(0), processors_max)),
+      how);
   auto file = read_job_file(path);
   if (!file)
     return report(file.error());
