@@ -3,8 +3,52 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/placement/table.hpp"
 
 namespace troupe::runtime {
+
+namespace {
+
+/// Labels whose values are places that may be lost as a whole.
+constexpr std::string_view place_labels[] = {"region", "zone"};
+
+/// Whether those nodes are silent that are in certain places, and no others: then
+/// it is these places that are lost, and not the network here that breaks.
+bool only_places_lost(const cluster& c, const std::string& label) {
+  struct place {
+    size_t nodes = 0;
+    size_t silent = 0;
+  };
+  std::map<std::string_view, place> places;
+  for (auto& [name, node] : c.nodes()) {
+    auto silent = node.state == node_state::unhealthy;
+    auto* value = placement::value_of(node.labels, label);
+    if (value == nullptr && silent)
+      return false;
+    if (value == nullptr)
+      continue;
+    auto& x = places[*value];
+    ++x.nodes;
+    x.silent += silent ? 1 : 0;
+  }
+  // A single node that is a place of its own says nothing about the network.
+  return std::all_of(places.begin(), places.end(),
+                     [](auto& x) {
+                       return x.second.silent == 0
+                              || (x.second.silent == x.second.nodes
+                                  && x.second.nodes > 1);
+                     })
+         && std::any_of(places.begin(), places.end(),
+                        [](auto& x) { return x.second.silent == 0; });
+}
+
+bool only_places_lost(const cluster& c) {
+  return std::any_of(
+    std::begin(place_labels), std::end(place_labels),
+    [&](auto label) { return only_places_lost(c, std::string{label}); });
+}
+
+} // namespace
 
 bool cluster::is_braked() const {
   return silent_.size() >= options_.silent_together_min
@@ -38,13 +82,19 @@ void cluster::give_up_lost() {
   if (rehearsing_ || is_braked())
     return;
   auto names = silent_;
+  // When there are as many as may be given up, unless they are whole places.
+  std::optional<bool> enough;
   for (auto& name : names) {
     auto& node = *node_called(name);
     if (node.allocations.empty())
       continue;
-    if (is_mending())
+    if (is_mending()) {
       visit_at(node, mending_since_ + options_.loss_window);
-    else if (may_give_up(node))
+      continue;
+    }
+    if (!enough && !may_give_up(node))
+      enough = !only_places_lost(*this);
+    if (node.gave_up_at || !enough.value_or(false))
       give_up_due(node);
     else
       visit_at(node, now_ + options_.loss_window);

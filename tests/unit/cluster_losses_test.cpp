@@ -247,4 +247,91 @@ TEST_CASE("jobs that fail everywhere speak against no node") {
   CHECK_FALSE(c.core.find_node("n2")->quarantine.active);
 }
 
+namespace {
+
+/// Ten nodes in each of three regions, and a service that is even over them.
+struct three_regions : cluster_fixture {
+  three_regions() {
+    for (auto* region : {"east", "north", "west"})
+      for (auto i = 0; i < 10; ++i)
+        join(a_node(region + std::to_string(i))
+               .cpu(4)
+               .label_of("region", region)
+               .label_of("zone", region + std::to_string(i % 2)));
+    submit(a_job("web").service().tasks(30).cpu(1).spread_by("region"));
+    start_all(*this);
+  }
+
+  void lose(const std::string& region) {
+    for (auto i = 0; i < 10; ++i)
+      silence(*this, region + std::to_string(i));
+  }
+
+  uint32_t running_in(const std::string& region) const {
+    uint32_t result = 0;
+    for (auto& [name, node] : core.nodes())
+      if (name.starts_with(region))
+        result += static_cast<uint32_t>(node.allocations.size());
+    return result;
+  }
+};
+
+} // namespace
+
+TEST_CASE("the work of a region that is lost moves to the others at once") {
+  three_regions c;
+  for (auto* region : {"east", "north", "west"})
+    REQUIRE(c.running_in(region) == 10);
+  c.lose("east");
+  c.place();
+  CHECK(c.core.find_job("web")->in_state(task_state::lost) == 0);
+  CHECK(c.running_in("east") == 0);
+  CHECK(c.running_in("north") == 15);
+  CHECK(c.running_in("west") == 15);
+  SUBCASE("of two regions it is the network that is broken") {
+    c.lose("west");
+    CHECK(c.core.is_braked());
+    CHECK(c.core.find_job("web")->in_state(task_state::lost) > 0);
+  }
+  SUBCASE("and what comes later is even over those that are there") {
+    for (auto i = 0; i < 10; ++i)
+      c.done(join_node{
+        a_node("east" + std::to_string(i)).cpu(4).label_of("region", "east"),
+        std::vector<task_report>{}});
+    c.pass(60s);
+    c.submit(a_job("api").service().tasks(9).cpu(0.5).spread_by("region"));
+    start_all(c);
+    CHECK(c.running_in("east") == 3);
+  }
+}
+
+TEST_CASE(
+  "what is bound to a region that is lost waits, and what only prefers it "
+  "moves") {
+  three_regions c;
+  c.submit(a_job("bound").service().tasks(4).cpu(1).requires_label("region",
+                                                                   {"east"}));
+  job_spec rather = *job_spec_ptr{a_job("rather").service().tasks(4).cpu(1)};
+  rather.preferences = {{"region", "east", 50}};
+  c.submit(std::make_shared<const job_spec>(rather));
+  start_all(c);
+  REQUIRE(c.running_in("east") == 18);
+  c.lose("east");
+  c.place();
+  CHECK(c.core.find_job("bound")->in_state(task_state::pending) == 4);
+  CHECK(c.core.find_job("rather")->live() == 4);
+  CHECK(c.running_in("east") == 0);
+}
+
+TEST_CASE(
+  "a part of each region is no region: it is given up a few at a time") {
+  three_regions c;
+  for (auto i = 0; i < 4; ++i)
+    for (auto* region : {"east", "north", "west"})
+      silence(c, region + std::to_string(i));
+  CHECK(c.core.find_job("web")->in_state(task_state::lost) == 6);
+  c.pass(31s);
+  CHECK(c.core.find_job("web")->in_state(task_state::lost) == 0);
+}
+
 } // namespace troupe
