@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include "messages/contract.hpp"
@@ -16,10 +18,66 @@ namespace {
 /// Candidates of one node among which every pair is tried.
 constexpr size_t pairs_max = 48;
 
+/// What it costs that a victim has nowhere to go, in milliseconds: it waits, nobody
+/// knows how long. As much as a task loses that has run for so long.
+constexpr int64_t homeless_cost = 300'000;
+
+/// Finds out which victims another node would take at once. What fits nowhere by
+/// cpu and memory is known by two numbers; the rules of others are looked at once
+/// for each class.
+class homes {
+public:
+  explicit homes(const room_search& in) : in_(in) {}
+
+  [[nodiscard]] bool other_than(node_index n, const tenant& x) {
+    if (!is_there(n, by_size(x)))
+      return false;
+    return is_there(n, by_class(in_.held(n, x.id).of));
+  }
+
+private:
+  /// The first two nodes: one of them may be the victim's own.
+  using found = std::vector<node_index>;
+  static constexpr size_t enough = 2;
+
+  static bool is_there(node_index n, const found& x) {
+    return std::any_of(x.begin(), x.end(), [n](auto y) { return y != n; });
+  }
+
+  const found& by_size(const tenant& x) {
+    auto [at, is_new] = sizes_.try_emplace({x.cpu, x.memory});
+    for (node_index n = 0;
+         is_new && n < in_.nodes.rows() && at->second.size() < enough; ++n) {
+      auto& p = in_.nodes.page_at(n / page_rows);
+      auto i = n % page_rows;
+      if (p.barred[i] == reason::none && p.cpu_free[i] >= x.cpu
+          && p.memory_free[i] >= x.memory)
+        at->second.push_back(n);
+    }
+    return at->second;
+  }
+
+  const found& by_class(const std::shared_ptr<const task_class>& of) {
+    auto [at, is_new] = classes_.try_emplace(of);
+    if (!is_new)
+      return at->second;
+    known_class known{*of};
+    for (node_index n = 0; n < in_.nodes.rows() && at->second.size() < enough;
+         ++n)
+      if (in_.nodes.refuses(n, known) == reason::none)
+        at->second.push_back(n);
+    return at->second;
+  }
+
+  const room_search& in_;
+  std::map<std::pair<int32_t, int64_t>, found> sizes_;
+  std::map<std::shared_ptr<const task_class>, found> classes_;
+};
+
 class search {
 public:
   search(const room_search& in, const task_class& c, int32_t priority)
-    : in_(in), nodes_(&in.nodes), known_(c), priority_(priority) {
+    : in_(in), nodes_(&in.nodes), known_(c), priority_(priority), homes_(in) {
     // nop
   }
 
@@ -107,8 +165,9 @@ private:
     return std::max<int64_t>(ran, 0) + int64_t{std::max(x.points, 0)} * 1'000;
   }
 
+  /// Without what it costs that somebody has nowhere to go: never more than with.
   [[nodiscard]] room_cost
-  cost_of(const std::vector<const tenant*>& victims) const {
+  least_cost_of(const std::vector<const tenant*>& victims) const {
     room_cost result;
     for (auto* x : victims) {
       result.highest_priority
@@ -122,7 +181,12 @@ private:
   }
 
   void offer(node_index n, const std::vector<const tenant*>& victims) {
-    auto cost = cost_of(victims);
+    auto cost = least_cost_of(victims);
+    if (found_ && !(cost < best_.cost))
+      return;
+    for (auto* x : victims)
+      if (!homes_.other_than(n, *x))
+        cost.lost += homeless_cost * (int64_t{1} + x->along);
     if (found_ && !(cost < best_.cost))
       return;
     found_ = true;
@@ -250,7 +314,7 @@ private:
           // Most pairs are no better: told without making lists of them.
           if (!found_ || best_.cost.victims > 2
               || best_.cost.highest_priority > xs[i]->priority
-              || cost_of({xs[i], xs[j]}) < best_.cost)
+              || least_cost_of({xs[i], xs[j]}) < best_.cost)
             offer(n, {xs[i], xs[j]});
         }
     return result;
@@ -336,6 +400,7 @@ private:
   const std::vector<uint64_t>* gone_ = nullptr;
   known_class known_;
   int32_t priority_;
+  homes homes_;
   std::vector<const tenant*> candidates_;
   std::vector<const tenant*> leaving_;
   table work_;

@@ -33,8 +33,8 @@ struct room_cost {
   int64_t highest_priority = nobody;
   uint64_t victims = 0;
   int64_t priorities = 0;
-  /// Milliseconds of work, and a second for each point of a preference that
-  /// holds where the victim is: what is near its data stays there.
+  /// Milliseconds of work; a second for each point of a preference that holds
+  /// there; five minutes for each victim that no other node would take now.
   int64_t lost = 0;
   auto operator<=>(const room_cost&) const = default;
 };

@@ -75,8 +75,17 @@ public:
       ++result.victims;
       result.priorities += x->priority;
       result.lost += x->since ? 10'000 - x->since.ms : 0;
+      if (!has_another_home(n, *places_.at(id).of))
+        result.lost += 300'000;
     }
     return result;
+  }
+
+  [[nodiscard]] bool has_another_home(node_index n, const task_class& c) const {
+    for (node_index other = 0; other < nodes_.rows(); ++other)
+      if (other != n && nodes_.refuses(other, known_class{c}) == reason::none)
+        return true;
+    return false;
   }
 
   /// The least cost of all sets that make room.
@@ -214,6 +223,41 @@ TEST_CASE("of equal victims the one with the least to lose goes") {
   }
   SUBCASE("and none who counts as much") {
     CHECK_FALSE(find_room(in, *of, 0));
+  }
+}
+
+TEST_CASE(
+  "of equal victims the one goes that another node would take at once") {
+  table nodes;
+  nodes.add({"n0", {2'000, 1 << 30, 0, {}}, {{"zone", "a"}}});
+  nodes.add({"n1", {1'000, 1 << 30, 0, {}}, {{"zone", "b"}}});
+  auto free = std::make_shared<task_class>();
+  free->request = {1'000, 1 << 20, 0, {}};
+  auto bound = std::make_shared<task_class>(*free);
+  bound->requirements = {{"zone", {"a"}}};
+  tenants who;
+  std::map<uint64_t, held_place> places;
+  // The one that is bound to its zone has less to lose.
+  for (uint64_t id : {1U, 2U}) {
+    auto& of = id == 1 ? free : bound;
+    REQUIRE(nodes.occupy(0, *of));
+    places[id] = {of, {}};
+    who.add(0, {.id = id,
+                .memory = 1 << 20,
+                .since = timestamp{id == 1 ? 1'000 : 60'000},
+                .cpu = 1'000});
+  }
+  room_search in{nodes, who,
+                 [&](node_index, uint64_t id) { return places.at(id); },
+                 timestamp{100'000}};
+  CHECK(find_room(in, *bound, 1)->victims == std::vector<uint64_t>{1});
+  SUBCASE("but not if it loses far more than the other one would wait") {
+    who.set_since(0, 1, timestamp{-400'000});
+    CHECK(find_room(in, *bound, 1)->victims == std::vector<uint64_t>{2});
+  }
+  SUBCASE("nor if that node is full") {
+    REQUIRE(nodes.occupy(1, *free));
+    CHECK(find_room(in, *bound, 1)->victims == std::vector<uint64_t>{2});
   }
 }
 
