@@ -6,6 +6,7 @@
 #include "messages/contract.hpp"
 #include "messages/json.hpp"
 
+#include "runtime/cluster/ports.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
@@ -712,11 +713,7 @@ cluster::item_of(work_kind kind, const job_record& job, uint32_t index) const {
     auto at = job.occupations.find(index);
     if (at != job.occupations.end()) {
       result.gpus = at->second.gpus;
-      for (size_t i = 0; i < result.spec->ports.size(); ++i) {
-        auto& port = result.spec->ports[i];
-        result.ports.push_back(
-          {port.name, port.container, at->second.ports.at(i)});
-      }
+      result.ports = bindings_of_held(*result.spec, at->second);
     }
   }
   return result;

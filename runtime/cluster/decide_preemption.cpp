@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/ports.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
@@ -137,12 +138,8 @@ void cluster::place_held_tasks() {
     task_placed fact{{job.name, index},
                      job.tasks[index].attempt + 1,
                      node.profile.name,
-                     {},
+                     bindings_of_held(*job.spec, kept.held),
                      kept.held.gpus};
-    for (size_t i = 0; i < job.spec->ports.size(); ++i) {
-      auto& port = job.spec->ports[i];
-      fact.ports.push_back({port.name, port.container, kept.held.ports.at(i)});
-    }
     say(std::move(fact));
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/ports.hpp"
 
 namespace troupe::runtime {
 
@@ -191,10 +192,7 @@ work_item cluster::asking_of(const gang_record& gang, const job_record& job,
   result.allocation = {gang.reservation};
   result.spec = job.spec;
   result.gpus = kept.held.gpus;
-  for (size_t i = 0; i < job.spec->ports.size(); ++i) {
-    auto& port = job.spec->ports[i];
-    result.ports.push_back({port.name, port.container, kept.held.ports.at(i)});
-  }
+  result.ports = bindings_of_held(*job.spec, kept.held);
   result.deadline = gang.until;
   return result;
 }
