@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "tests/flow/house.hpp"
+#include "tests/flow/whole_machine.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
@@ -8,17 +8,8 @@ using namespace troupe::test;
 
 namespace {
 
-/// A job whose tasks take a machine each.
-job_spec
-whole(std::string name, std::chrono::milliseconds duration, int32_t priority) {
-  auto result = batch_job(std::move(name), duration);
-  result.exclusive = true;
-  result.priority = priority;
-  return result;
-}
-
 job_spec member(std::string name) {
-  auto result = whole(std::move(name), 20s, 50);
+  auto result = whole_machine(std::move(name), 20s, 50);
   result.gang = gang_request{"gang-a", 3, 3};
   return result;
 }
@@ -37,13 +28,13 @@ TEST_CASE("100 preempts 10, and a gang of three at 50 starts when all fit") {
   h.start_controller();
   for (auto name : {"a", "b", "c"})
     h.start_machine(name);
-  h.submit(whole("low", 300s, 10));
+  h.submit(whole_machine("low", 300s, 10));
   REQUIRE(h.await({"low", 0}, task_state::running, 5s));
   for (auto name : {"x", "y"})
-    h.submit(whole(name, 600s, 100));
+    h.submit(whole_machine(name, 600s, 100));
   REQUIRE(h.await({"x", 0}, task_state::running, 5s));
   REQUIRE(h.await({"y", 0}, task_state::running, 5s));
-  h.submit(whole("high", 30s, 100));
+  h.submit(whole_machine("high", 30s, 100));
   REQUIRE(h.await({"high", 0}, task_state::running, 5s));
   CHECK(h.all<task_preempted>().size() == 1);
   // Members come one by one; there is room for none of them.
@@ -73,7 +64,7 @@ TEST_CASE("a gang runs together and ends together") {
   h.start_controller();
   for (auto name : {"a", "b", "c"})
     h.start_machine(name);
-  auto mpi = whole("mpi", 10s, 0);
+  auto mpi = whole_machine("mpi", 10s, 0);
   mpi.count = 3;
   mpi.gang.emplace();
   h.submit(mpi);
@@ -99,10 +90,10 @@ TEST_CASE("a gang on too few machines runs nobody, until there are enough") {
   h.start_controller();
   h.start_machine("a");
   h.start_machine("b");
-  auto mpi = whole("mpi", 10s, 100);
+  auto mpi = whole_machine("mpi", 10s, 100);
   mpi.count = 3;
   mpi.gang.emplace();
-  h.submit(whole("low", 600s, 0));
+  h.submit(whole_machine("low", 600s, 0));
   REQUIRE(h.await({"low", 0}, task_state::running, 5s));
   h.submit(mpi);
   h.world.pass(60s);
@@ -122,7 +113,7 @@ TEST_CASE("a controller that is killed while it reserves starts the gang "
   for (auto name : {"a", "b", "c"})
     h.start_machine(name);
   h.world.pass(1s);
-  auto mpi = whole("mpi", 30s, 0);
+  auto mpi = whole_machine("mpi", 30s, 0);
   mpi.count = 3;
   mpi.gang.emplace();
   h.submit(mpi);
