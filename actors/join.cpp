@@ -11,6 +11,7 @@ namespace log = runtime::log;
 
 void join_state::dial() {
   ++attempt;
+  dialled_at = self->clock().now();
   if (options.controllers.empty()) {
     if (auto local = options.local_controller())
       return hello(std::move(local));
@@ -99,17 +100,28 @@ void join_state::lose(const std::string& why) {
     self->demonitor(controller.address());
     controller = nullptr;
   }
-  auto power = std::min<size_t>(failures++, 6);
-  auto pause
-    = std::min(options.redial_interval * (1U << power), options.redial_max);
-  std::uniform_int_distribution<int64_t> share{pause.count() / 2,
-                                               pause.count()};
+  ++failures;
   // Once, and then only now and then: a lost controller is no news for ever.
   if (failures == 1 || failures % 32 == 0)
     log::warn("node {} is not joined: {}; trying again", options.profile.name,
               why);
-  self->delayed_send(self, std::chrono::milliseconds{share(chance)},
-                     atom::tick_v, attempt);
+  self->delayed_send(self, draw_pause(), atom::tick_v, attempt);
+}
+
+/// Counted from the last try: into a network that is cut it takes some seconds,
+/// which need not be waited for once more.
+std::chrono::milliseconds join_state::draw_pause() {
+  auto draw = [this](std::chrono::milliseconds longest) {
+    std::uniform_int_distribution<int64_t> share{longest.count() / 2,
+                                                 longest.count()};
+    return std::chrono::milliseconds{share(chance)};
+  };
+  auto power = std::min<size_t>(failures - 1, 6);
+  auto pause = draw(
+    std::min(options.redial_interval * (1U << power), options.redial_max));
+  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+    self->clock().now() - dialled_at);
+  return std::max(pause - took, draw(options.redial_interval));
 }
 
 void join_state::beat() {

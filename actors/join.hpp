@@ -30,7 +30,8 @@ struct join_options {
   std::function<nodes_actor()> local_controller;
   bool tls = false;
   std::chrono::milliseconds redial_interval{500};
-  /// The longest pause between two tries.
+  /// The longest time from one try to the next, if the first does not take
+  /// longer.
   std::chrono::milliseconds redial_max{5'000};
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds hello_timeout{20'000};
@@ -57,6 +58,8 @@ struct join_state {
   void hello(nodes_actor to);
   void welcomed(const node_welcome& x);
   void lose(const std::string& why);
+  /// Until the next try.
+  std::chrono::milliseconds draw_pause();
   void beat();
 
   census alive{name};
@@ -71,6 +74,8 @@ struct join_state {
   uint64_t attempt = 0;
   size_t failures = 0;
   size_t which = 0;
+  /// When the last try began.
+  caf::actor_clock::time_point dialled_at{};
   bool joined = false;
   std::chrono::milliseconds heartbeat_interval{10'000};
 };

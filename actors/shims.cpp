@@ -5,8 +5,11 @@
 
 #include <caf/detail/get_process_id.hpp>
 #include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include "actors/certificates.hpp"
 
@@ -28,11 +31,19 @@ unsigned get_process_id() {
 namespace {
 
 /// Other libraries, such as libcurl, are to get what they ask for.
-bool is_caf(void* caller) {
+bool is_of(const char* library, void* caller) {
   Dl_info found;
   return dladdr(caller, &found) != 0 && found.dli_fname != nullptr
-         && std::strstr(found.dli_fname, "libcaf_openssl") != nullptr;
+         && std::strstr(found.dli_fname, library) != nullptr;
 }
+
+bool is_caf(void* caller) {
+  return is_of("libcaf_openssl", caller);
+}
+
+/// How often a connection that nobody answers is tried once more before it is
+/// given up: after one second, so that it takes three.
+constexpr int repeated_tries = 1;
 
 /// The function of this name that was there before ours.
 template <class Function>
@@ -47,6 +58,15 @@ thread_local troupe::tls_context given;
 } // namespace
 
 extern "C" {
+
+int connect(int socket, const sockaddr* to, socklen_t size) {
+  static auto next = real<int(int, const sockaddr*, socklen_t)>("connect");
+  // Of no use for what is no TCP: then it fails, and nothing is lost.
+  if (is_of("libcaf_io", __builtin_return_address(0)))
+    setsockopt(socket, IPPROTO_TCP, TCP_SYNCNT, &repeated_tries,
+               sizeof(repeated_tries));
+  return next(socket, to, size);
+}
 
 int SSL_get_error(const SSL* ssl, int result) {
   static auto next = real<int(const SSL*, int)>("SSL_get_error");

@@ -15,6 +15,10 @@ namespace troupe {
 /// - CAF reads certificate, key and authority from their files for every
 ///   connection, also of strangers, and ends the process when one cannot be read.
 ///   Here it gets those of `kept_certificates`.
+/// - CAF waits for a connection as long as the kernel does, two minutes with ever
+///   longer pauses, and for nothing else meanwhile: a machine that was cut off
+///   came back half a minute after its network. Here it gives up after three
+///   seconds.
 void link_shims();
 
 } // namespace troupe

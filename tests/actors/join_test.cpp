@@ -128,6 +128,23 @@ TEST_CASE(
   CHECK(s.joined == 1);
 }
 
+TEST_CASE("after a try that took long the next one is not waited for as well") {
+  stage s;
+  s.there = false;
+  s.world.pass(60s);
+  s.there = true;
+  s.welcome.reset();
+  auto before = s.dials.size();
+  // Each is given up after 20 seconds.
+  s.world.pass(130s);
+  REQUIRE(s.dials.size() >= before + 6);
+  auto pauses = s.pauses();
+  for (auto i = before; i < pauses.size(); ++i) {
+    CHECK(pauses[i] >= 20s + 250ms);
+    CHECK(pauses[i] <= 20s + 501ms);
+  }
+}
+
 TEST_CASE("after a success the pauses are short again") {
   stage s;
   s.there = false;

@@ -3,6 +3,8 @@
 
 import json
 import os
+import pathlib
+import socket
 import unittest
 
 from harness import ClusterTest, eventually, is_running, shell
@@ -350,6 +352,56 @@ class WorkersByHttp(ClusterTest):
             status, answer = self.call(method, path, body)
             self.assertEqual(status, 404, answer)
             self.assertIn("nobody", json.dumps(answer))
+
+
+class Dialling(ClusterTest):
+    """A port whose queue is full answers nobody, as a network that is cut."""
+
+    def hole(self):
+        """Listens, and takes nobody in any more; what is to be closed."""
+        hole = socket.create_server(("127.0.0.1", 0), backlog=0)
+        result = [hole]
+        for _ in range(4):
+            visitor = socket.socket()
+            visitor.setblocking(False)
+            visitor.connect_ex(hole.getsockname())
+            result.append(visitor)
+        for x in result:
+            self.addCleanup(x.close)
+        return result
+
+    def dials(self, node, port):
+        """Ports from which `node` tries to connect to `port` now."""
+        lines = pathlib.Path(f"/proc/{node.pid}/net/tcp").read_text()
+        rows = [x.split() for x in lines.splitlines()[1:]]
+        syn_sent = "02"
+        own = set()
+        for entry in pathlib.Path(f"/proc/{node.pid}/fd").iterdir():
+            try:
+                own.add(os.readlink(entry))
+            except OSError:
+                pass  # Closed meanwhile.
+        return {x[1] for x in rows if x[2].endswith(f":{port:04X}")
+                and x[3] == syn_sent and f"socket:[{x[9]}]" in own}
+
+    def test_what_nobody_answers_is_soon_dialled_anew(self):
+        hole = self.hole()
+        port = hole[0].getsockname()[1]
+        node = self._start(
+            "n1", "node", "--controller", f"127.0.0.1:{port}", "--name", "n1",
+            "--data", self.folder / "n1", "--drivers", "process",
+            "--metrics", "127.0.0.1:0", is_outsider=True)
+        seen = set()
+
+        def thrice():
+            seen.update(self.dials(node, port))
+            return len(seen) > 2
+        # Without an end of its own the first of them would last two minutes.
+        eventually(thrice, "it has dialled three times")
+        for x in hole:
+            x.close()
+        self.controller(listen=f"127.0.0.1:{port}")
+        self.wait_for_nodes(1)
 
 
 if __name__ == "__main__":
