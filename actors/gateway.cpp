@@ -385,9 +385,8 @@ void gateway_state::tell_settings(const http_call& call) {
     .then(
       [call](const query_answer& x) {
         call.exchange->answer(
-          x.refused
-            ? api::render(*x.refused)
-            : api::render_settings(x.view->as_object(), log_level()));
+          x.refused ? api::render(*x.refused)
+                    : api::render_settings(x.view->as_object(), log_level()));
       },
       unavailable(call));
 }
