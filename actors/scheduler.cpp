@@ -61,8 +61,10 @@ void scheduler_state::turn() {
   if (auto due = core->next_wake(); due && *due <= now())
     core->advance(now());
   propose();
-  for (auto& x : core->take_events())
+  for (auto& x : core->take_events()) {
+    decided.take(x);
     waiting.push_back(std::move(x));
+  }
   if (auto work = core->take_work(); !work.empty())
     hold([this, work = std::move(work)]() mutable {
       // In order for each node; nodes in order of their first item.
@@ -130,15 +132,21 @@ void scheduler_state::propose() {
   auto compared_as
     = batch->gang.empty() ? ask_shadow(batch->policy, question) : 0;
   self
-    ->request<caf::message_priority::high>(
-      policies.at(batch->policy), options.policy_timeout, std::move(question))
+    ->request<caf::message_priority::high>(policies.at(batch->policy),
+                                           options.policy_timeout, question)
     .then(
-      [this, compared_as,
+      [this, compared_as, policy = batch->policy, nodes = question.snapshot,
+       asks = question.asks,
        began = self->clock().now()](const proposed_places& x) {
         compare_round(compared_as, &compared_round::here, x);
+        auto before = core->version();
         core->commit(*x.places, now());
+        runtime::decided_round round{policy, now(), before + 1,
+                                     core->version()};
         measure_round(*x.places, began);
         turn();
+        // Nobody waits for it.
+        weigh_round(std::move(round), *nodes, *asks, *x.places);
       },
       [this, compared_as, policy = batch->policy](const caf::error& x) {
         log::error("scheduler: policy {} does not answer: {}", policy,
@@ -148,6 +156,18 @@ void scheduler_state::propose() {
         // Not at once: the policy's supervisor needs a moment.
         self->delayed_send(self, options.tick_interval, atom::flush_v);
       });
+}
+
+void scheduler_state::weigh_round(
+  runtime::decided_round round, const runtime::placement::table& nodes,
+  const std::vector<runtime::placement::ask>& asks,
+  const runtime::placement::proposal& x) {
+  auto& by = explainers[round.policy];
+  if (by == nullptr)
+    by = runtime::placement::make_policy(round.policy);
+  // One that is not built in keeps to itself what it thinks.
+  if (by != nullptr)
+    decided.note_round(std::move(round), weigh(*by, nodes, asks, x));
 }
 
 uint64_t scheduler_state::ask_shadow(const std::string& policy,
@@ -224,7 +244,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
     [this](const run_query& x) -> caf::result<query_answer> {
       auto promise = self->make_response_promise<query_answer>();
       query_answer answer;
-      auto view = runtime::answer(*core, vitals, x.what, now());
+      auto view = runtime::answer(*core, vitals, x.what, now(), &decided);
       if (view)
         answer.view
           = std::make_shared<const boost::json::value>(std::move(*view));

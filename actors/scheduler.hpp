@@ -13,6 +13,7 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/decisions.hpp"
 #include "runtime/metrics/attempt_meter.hpp"
 #include "runtime/metrics/fact_meter.hpp"
 #include "runtime/vitals.hpp"
@@ -61,8 +62,8 @@ struct scheduler_state {
   void take_over(loaded_cluster& loaded);
   /// Has the shadow decide on the same, unless it is still at an earlier round.
   /// Returns the number of the round, 0 if it is not compared.
-  uint64_t ask_shadow(const std::string& policy,
-                      const propose_places& question);
+  uint64_t
+  ask_shadow(const std::string& policy, const propose_places& question);
   /// The round in which a shadow decides on the same.
   struct compared_round {
     uint64_t number = 0;
@@ -75,6 +76,11 @@ struct scheduler_state {
   void compare_round(uint64_t number, proposed_places compared_round::*side,
                      const proposed_places& x);
   void forget_round(uint64_t number);
+  /// Keeps what was thought of `x`, which was proposed for `asks`.
+  void weigh_round(runtime::decided_round round,
+                   const runtime::placement::table& nodes,
+                   const std::vector<runtime::placement::ask>& asks,
+                   const runtime::placement::proposal& x);
   void measure_round(const runtime::placement::proposal& x,
                      std::chrono::steady_clock::time_point began);
 
@@ -94,6 +100,9 @@ struct scheduler_state {
   std::optional<runtime::attempt_meter> attempts;
   std::optional<compared_round> compared;
   uint64_t last_compared = 0;
+  runtime::decisions decided;
+  /// As the policies, to tell what these thought.
+  std::map<std::string, std::unique_ptr<runtime::placement::policy>> explainers;
   std::deque<std::pair<version_number, std::function<void()>>> held;
   /// Becomes true with the first answer of the journal to this leader.
   std::string cluster_id;

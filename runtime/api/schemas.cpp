@@ -260,6 +260,12 @@ constexpr std::string_view answers = R"json({
     "reserved": {"$ref": "#/components/schemas/amounts"}, "used": {"$ref": "#/components/schemas/amounts"}}}]},
 "suggestions": {"type": "array", "items": {"type": "object", "required": ["change", "message"], "properties": {
   "change": {"type": "string"}, "message": {"type": "string"}}}},
+"decision": {"type": "object", "required": ["version", "time", "policy", "asked", "placed", "refused"], "properties": {
+  "version": {"$ref": "#/components/schemas/version"}, "time": {"type": "string"}, "policy": {"type": "string"},
+  "asked": {"$ref": "#/components/schemas/count"}, "placed": {"$ref": "#/components/schemas/count"},
+  "refused": {"$ref": "#/components/schemas/counts"}, "node": {"type": "string"},
+  "fit": {"$ref": "#/components/schemas/count"},
+  "preempted": {"type": "array", "items": {"type": "object", "required": ["task", "priority"]}}}},
 "why": {"type": "object", "required": ["task", "state", "reason", "message", "nodes", "ahead", "suggestions"],
   "properties": {"task": {"type": "string"}, "state": {"type": "string"},
     "reason": {"$ref": "#/components/schemas/reason"}, "message": {"type": "string"},
@@ -268,6 +274,7 @@ constexpr std::string_view answers = R"json({
         "node": {"type": "string"}, "nodes": {"type": "integer", "minimum": 1}, "verdict": {"type": "string"},
         "message": {"type": "string"}, "score": {"type": ["number", "null"]},
         "parts": {"type": "object", "additionalProperties": {"type": "number"}}}}},
+    "decision": {"$ref": "#/components/schemas/decision"}, "lastTry": {"$ref": "#/components/schemas/decision"},
     "ahead": {"$ref": "#/components/schemas/count"}, "suggestions": {"$ref": "#/components/schemas/suggestions"}}},
 "whyNode": {"type": "object", "required": ["node", "state", "eligibility", "reason", "message", "suggestions"],
   "properties": {"node": {"type": "string"}, "state": {"$ref": "#/components/schemas/nodeState"},

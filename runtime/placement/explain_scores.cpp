@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "runtime/placement/label_points.hpp"
@@ -54,21 +56,17 @@ node_verdict verdict(const scorer& by, const table& t, node_index n,
   return result;
 }
 
-std::vector<node_verdict>
-examples_of(const table& t, const known_class& c, const refusal& refused) {
-  std::vector<node_verdict> result;
-  for (auto& [why, count] : refused.nodes) {
-    for (node_index n = 0; n < t.rows(); ++n) {
-      if (!t.has(n) || t.refuses(n, c) != why)
-        continue;
-      node_verdict example;
-      example.node = n;
-      example.refused = why;
-      example.detail = refusal_text(t, n, c, why);
-      result.push_back(std::move(example));
-      break;
-    }
-  }
+/// What `verdict` comes to, without the words.
+double score_of(const scorer& by, const table& t, node_index n,
+                const known_class& c, const group_counts& groups) {
+  auto result = to_points(to_units(by.score(t, n, c)));
+  auto& labels = t.row(n).labels;
+  if (!c.of.preferences.empty())
+    result += preference_points(labels, c.of.preferences);
+  for (size_t k = 0; k < groups.size(); ++k)
+    result
+      -= static_cast<double>(groups[k].at(value_at(t, n, c.of.spread_by[k]))
+                             * spread_cost(k, groups.size()));
   return result;
 }
 
@@ -78,20 +76,41 @@ explanation explain_by(const scorer& by, const table& t, const task_class& x) {
   constexpr size_t shown = 4;
   known_class c{x};
   explanation result;
-  result.refused = refusal_of(t, c);
-  result.examples = examples_of(t, c, result.refused);
+  reason_counts counts{};
+  // [reason] The lowest node that says so.
+  std::array<std::optional<node_index>, reasons> first;
   auto groups = count_group(t, c);
+  // Words are made for few nodes only: there may be thousands.
+  std::vector<std::pair<double, node_index>> best;
   for (node_index n = 0; n < t.rows(); ++n) {
-    if (t.refuses(n, c) != reason::none)
+    if (!t.has(n))
       continue;
-    auto found = verdict(by, t, n, c, groups);
-    auto at
-      = std::upper_bound(result.best.begin(), result.best.end(), found,
-                         [](auto& a, auto& b) { return a.score > b.score; });
-    result.best.insert(at, std::move(found));
-    if (result.best.size() > shown)
-      result.best.pop_back();
+    if (auto why = t.refuses(n, c); why != reason::none) {
+      auto& example = first[static_cast<size_t>(why)];
+      if (counts[static_cast<size_t>(why)]++ == 0)
+        example = n;
+      continue;
+    }
+    auto score = score_of(by, t, n, c, groups);
+    if (best.size() == shown && score <= best.back().first)
+      continue;
+    best.insert(std::upper_bound(best.begin(), best.end(), score,
+                                 [](double a, auto& b) { return a > b.first; }),
+                {score, n});
+    if (best.size() > shown)
+      best.pop_back();
   }
+  for (auto& [score, n] : best)
+    result.best.push_back(verdict(by, t, n, c, groups));
+  result.refused = refusal_of(t, counts);
+  for (auto& [why, nodes] : result.refused.nodes)
+    if (auto n = first[static_cast<size_t>(why)]) {
+      node_verdict example;
+      example.node = *n;
+      example.refused = why;
+      example.detail = refusal_text(t, *n, c, why);
+      result.examples.push_back(std::move(example));
+    }
   return result;
 }
 

@@ -5,8 +5,9 @@
 namespace troupe::runtime {
 
 expected<boost::json::value, refusal>
-answer(const cluster& c, const vitals& v, const query& x, timestamp now) {
-  views::present p{c, v, now};
+answer(const cluster& c, const vitals& v, const query& x, timestamp now,
+       const decisions* decided) {
+  views::present p{c, v, now, decided};
   return std::visit([&](const auto& y) { return views::answer_to(p, y); }, x);
 }
 

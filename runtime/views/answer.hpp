@@ -8,6 +8,7 @@
 #include "messages/timestamp.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/decisions.hpp"
 #include "runtime/vitals.hpp"
 
 namespace troupe::runtime {
@@ -20,9 +21,12 @@ namespace troupe::runtime {
 /// `nextCursor` is null at the end. A page begins after the last key of the one
 /// before, whatever has come or gone meanwhile.
 ///
+/// `decided` is what `why` tells of the past; without, it tells of the present.
+///
 /// Errors: `not_found` with the name; `bad_input` for a limit or a cursor that
 /// is none, with `/limit` or `/cursor` as pointer.
 [[nodiscard]] expected<boost::json::value, refusal>
-answer(const cluster& c, const vitals& v, const query& x, timestamp now);
+answer(const cluster& c, const vitals& v, const query& x, timestamp now,
+       const decisions* decided = nullptr);
 
 } // namespace troupe::runtime

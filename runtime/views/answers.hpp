@@ -11,6 +11,7 @@
 #include "messages/view.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/decisions.hpp"
 #include "runtime/vitals.hpp"
 
 namespace troupe::runtime::views {
@@ -20,6 +21,8 @@ struct present {
   const runtime::cluster& cluster;
   const runtime::vitals& vitals;
   timestamp now;
+  /// Null if nobody keeps them.
+  const decisions* decided = nullptr;
 };
 
 using answered = expected<boost::json::value, refusal>;
@@ -69,6 +72,16 @@ struct lookup_told {
 };
 [[nodiscard]] std::optional<lookup_told>
 tell_lookup(const present& p, const job_record& job, uint32_t index);
+
+/// How a task came to its place: for machines, and into `to` for people. Nothing
+/// if that is not known any more.
+[[nodiscard]] std::optional<boost::json::object>
+tell_decided(why_view& to, const present& p, const job_record& job,
+             uint32_t index);
+
+/// How the last try went for a task of `job` that waits.
+[[nodiscard]] std::optional<boost::json::object>
+tell_last_try(const present& p, const job_record& job);
 
 /// Why one node does not take tasks, or which waiting ones it refuses.
 [[nodiscard]] answered why_node(const present& p, const std::string& name);

@@ -238,20 +238,30 @@ why_task(const present& p, const job_record& job, uint32_t index) {
   view.state = json::name_of(how.state);
   view.why = how.why;
   view.message = std::move(how.message);
-  if (auto kept = job.holds.find(index); kept != job.holds.end())
+  std::optional<boost::json::object> decision;
+  std::optional<boost::json::object> last_try;
+  if (auto kept = job.holds.find(index); kept != job.holds.end()) {
     tell_kept(view, p, job, kept->second);
-  else if (how.state == task_state::pending)
+  } else if (how.state == task_state::pending) {
     tell_waiting(view, p, job, index);
-  else if (holds_capacity(how.state))
-    tell_placed(view, p, job, index);
-  else
-    tell_ended(view, p, job, index);
+    last_try = tell_last_try(p, job);
+  } else {
+    if (!holds_capacity(how.state))
+      tell_ended(view, p, job, index);
+    decision = tell_decided(view, p, job, index);
+    if (!decision && holds_capacity(how.state))
+      tell_placed(view, p, job, index);
+  }
   auto lookup = tell_lookup(p, job, index);
   if (lookup && !lookup->text.empty())
     view.message += "; " + lookup->text;
   auto result = write_why(view);
   if (lookup)
     result["cache"] = std::move(lookup->json);
+  if (decision)
+    result["decision"] = std::move(*decision);
+  if (last_try)
+    result["lastTry"] = std::move(*last_try);
   return result;
 }
 

@@ -1,5 +1,5 @@
-#include <caf/all.hpp>
 #include <boost/json/serialize.hpp>
+#include <caf/all.hpp>
 #include <doctest/doctest.h>
 
 #include "runtime/cluster/cluster.hpp"
@@ -331,14 +331,13 @@ TEST_CASE("what a shadow says of an earlier round is not compared with a later "
           deciding->propose(*x.snapshot, *x.asks))};
     }};
   });
-  auto slow
-    = s.serve("spread", [&](caf::event_based_actor* self) -> caf::behavior {
-        return {
-          [&, self](const propose_places&) -> caf::result<proposed_places> {
-            shadows.push_back(self->make_response_promise<proposed_places>());
-            return shadows.back();
-          }};
-      });
+  auto slow = s.serve(
+    "spread", [&](caf::event_based_actor* self) -> caf::behavior {
+      return {[&, self](const propose_places&) -> caf::result<proposed_places> {
+        shadows.push_back(self->make_response_promise<proposed_places>());
+        return shadows.back();
+      }};
+    });
   s.join("a");
   change_settings shadowed;
   shadowed.shadow = "spread";
@@ -349,8 +348,7 @@ TEST_CASE("what a shadow says of an earlier round is not compared with a later "
   s.world.pass(5s);
   REQUIRE(shadows.size() == 2);
   auto compared = [&] {
-    auto answer
-      = s.world.ask<query_answer>(s.aut, run_query{list_policies{}});
+    auto answer = s.world.ask<query_answer>(s.aut, run_query{list_policies{}});
     s.world.settle();
     REQUIRE(answer->value);
     return boost::json::serialize(*answer->value->view);

@@ -181,6 +181,17 @@ TEST_CASE("a decision is shown with its verdicts and what would help") {
   CHECK(holds(text, "  - add a node\n"));
 }
 
+TEST_CASE("a decision of long ago is shown with its time and whom it cost") {
+  auto text = show_why(json(R"({"task": "web.0", "state": "running",
+    "decision": {"version": 7, "time": "2026-11-22T02:00:00.000Z",
+    "policy": "binpack", "asked": 3, "placed": 2,
+    "preempted": [{"task": "low.0", "priority": 1}]}})"),
+                       {});
+  CHECK(holds(text, "2026-11-22T02:00:00.000Z by binpack, version 7, 2 of 3 "
+                    "tasks placed at once, instead of low.0"));
+  CHECK_FALSE(holds(text, "Last try"));
+}
+
 TEST_CASE("an event is one line, whatever it holds") {
   auto line = show_event(json(R"({"version": 3, "type": "taskEnded",
     "time": "2026-11-22T02:00:00.000Z", "task": "web.0", "node": "n1",

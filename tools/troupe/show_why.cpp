@@ -45,6 +45,21 @@ std::string nodes_table(const json_value& why, const screen& s) {
   return result.empty() ? "" : result.render(s.l);
 }
 
+/// When something was decided and what came of it; empty if nobody remembers.
+std::string decision_text(const json_value& x) {
+  if (!has(x, "time"))
+    return "";
+  auto placed = whole(x, "placed");
+  auto result = fmt::format("{} by {}, version {}", text(x, "time"),
+                            text(x, "policy"), whole(x, "version"));
+  if (auto asked = whole(x, "asked"); asked > 1)
+    result += fmt::format(", {} of {} tasks placed at once", placed, asked);
+  std::string gone;
+  for (auto& y : elements(field(x, "preempted")))
+    gone += (gone.empty() ? "" : ", ") + text(y, "task");
+  return gone.empty() ? result : result + ", instead of " + gone;
+}
+
 /// What a node says to jobs that wait.
 std::string waiting_table(const json_value& why, const screen& s) {
   sheet result{{"WAITING JOB", ">TASKS", "VERDICT", "DETAIL"}};
@@ -73,6 +88,8 @@ std::string show_why(const json_value& why, const screen& s) {
      {"Eligibility", text(why, "eligibility")},
      {"Reason", reason_text(why)},
      {"Strategy", text(why, "strategy")},
+     {"Decided", decision_text(field(why, "decision"))},
+     {"Last try", decision_text(field(why, "lastTry"))},
      {"Ahead in the queue", ahead > 0 ? std::to_string(ahead) : ""}},
     s.l);
   if (auto nodes = nodes_table(why, s); !nodes.empty())

@@ -1,0 +1,174 @@
+#include "runtime/decisions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Facts about one place that are remembered beside the decisions.
+constexpr size_t places_max = 16'384;
+
+template <class Map>
+void cut(Map& xs, size_t most) {
+  while (xs.size() > most)
+    xs.erase(xs.begin());
+}
+
+} // namespace
+
+void decisions::note_round(decided_round x,
+                           const std::vector<placement::weighed_ask>& asks) {
+  kept_round round{std::move(x), {}};
+  // A round that placed nobody has no facts: it stands where they would be, and
+  // the last one there says what is true.
+  auto first = round.what.first;
+  if (auto before = rounds_.find(first); before != rounds_.end()) {
+    auto classes = before->second.asks;
+    for (auto& x : classes)
+      drop(*x.of, first);
+  }
+  auto& kept = rounds_.insert_or_assign(first, std::move(round)).first->second;
+  for (auto& x : asks)
+    keep(kept, x);
+  if (kept.asks.empty())
+    rounds_.erase(first);
+  while (size_ > most_)
+    forget_oldest();
+}
+
+void decisions::keep(kept_round& to, const placement::weighed_ask& x) {
+  auto& known = by_class_[*x.of];
+  // A try that failed is told of until the next one.
+  if (!known.empty() && known.back() != to.what.first) {
+    auto before = rounds_.find(known.back());
+    auto failed = [&](const placement::weighed_ask& y) {
+      return y.placed == 0 && (y.of == x.of || *y.of == *x.of);
+    };
+    auto& asks = before->second.asks;
+    auto rooms = rooms_.lower_bound(before->second.what.first);
+    auto made_room
+      = rooms != rooms_.end() && rooms->first <= before->second.what.last;
+    if (!made_room && std::any_of(asks.begin(), asks.end(), failed))
+      drop(*x.of, known.back());
+  }
+  to.asks.push_back(x);
+  // `drop` may have removed the class.
+  by_class_[*x.of].push_back(to.what.first);
+  ++size_;
+}
+
+/// Forgets one decision about `of` of the round that began with `first`.
+void decisions::drop(const placement::task_class& of, version_number first) {
+  auto known = by_class_.find(of);
+  auto round = rounds_.find(first);
+  if (known == by_class_.end() || round == rounds_.end())
+    return;
+  auto& asks = round->second.asks;
+  auto at = std::find_if(asks.begin(), asks.end(),
+                         [&](auto& x) { return *x.of == of; });
+  auto listed = std::find(known->second.begin(), known->second.end(), first);
+  if (at == asks.end() || listed == known->second.end())
+    return;
+  known->second.erase(listed);
+  if (known->second.empty())
+    by_class_.erase(known);
+  asks.erase(at);
+  if (asks.empty())
+    rounds_.erase(round);
+  --size_;
+}
+
+void decisions::forget_oldest() {
+  auto most = std::max_element(by_class_.begin(), by_class_.end(),
+                               [](auto& a, auto& b) {
+                                 if (a.second.size() != b.second.size())
+                                   return a.second.size() < b.second.size();
+                                 return a.second.front() > b.second.front();
+                               });
+  auto of = most->first;
+  drop(of, most->second.front());
+}
+
+// -- facts -------------------------------------------------------------------
+
+void decisions::note_room(version_number held) {
+  if (!recent_.empty())
+    rooms_[held] = {std::exchange(recent_, {})};
+  cut(rooms_, places_max);
+}
+
+void decisions::take(const event& x) {
+  if (auto* gone = std::get_if<task_preempted>(&x.what)) {
+    recent_.push_back({gone->task, gone->priority});
+    return;
+  }
+  if (auto* held = std::get_if<place_held>(&x.what)) {
+    pending_[held->task] = {x.version, {}};
+    note_room(x.version);
+  } else if (auto* gang = std::get_if<gang_reserved>(&x.what)) {
+    for (auto& place : gang->places)
+      pending_[place.task] = {x.version, gang->gang};
+    note_room(x.version);
+  } else if (auto* gone = std::get_if<place_released>(&x.what)) {
+    pending_.erase(gone->task);
+  } else if (auto* all = std::get_if<gang_released>(&x.what)) {
+    std::erase_if(pending_,
+                  [&](auto& y) { return y.second.gang == all->gang; });
+  } else if (auto* placed = std::get_if<task_placed>(&x.what);
+             placed != nullptr && !pending_.empty()) {
+    if (auto at = pending_.find(placed->task); at != pending_.end()) {
+      origins_[x.version] = at->second.held;
+      pending_.erase(at);
+    }
+  }
+  recent_.clear();
+  cut(origins_, places_max);
+  cut(pending_, places_max);
+}
+
+// -- questions ---------------------------------------------------------------
+
+const decisions::kept_round* decisions::round_of(version_number x) const {
+  auto at = rounds_.upper_bound(x);
+  if (at == rounds_.begin())
+    return nullptr;
+  auto& found = std::prev(at)->second;
+  return x <= found.what.last ? &found : nullptr;
+}
+
+std::optional<decisions::decision>
+decisions::about(version_number allocation, version_number job,
+                 const placement::task_class& of) const {
+  auto origin = origins_.find(allocation);
+  auto fact = origin == origins_.end() ? allocation : origin->second;
+  auto* round = round_of(fact);
+  if (round == nullptr)
+    return std::nullopt;
+  auto& asks = round->asks;
+  auto at = std::find_if(asks.begin(), asks.end(),
+                         [&](auto& x) { return x.id == job; });
+  if (at == asks.end())
+    at = std::find_if(asks.begin(), asks.end(),
+                      [&](auto& x) { return *x.of == of; });
+  if (at == asks.end())
+    return std::nullopt;
+  auto room = rooms_.find(fact);
+  return decision{&round->what, &*at,
+                  room == rooms_.end() ? nullptr : &room->second};
+}
+
+std::optional<decisions::decision>
+decisions::last_try(const placement::task_class& of) const {
+  auto known = by_class_.find(of);
+  if (known == by_class_.end())
+    return std::nullopt;
+  auto& round = rounds_.at(known->second.back());
+  for (auto& x : round.asks)
+    if (x.placed < x.asked && *x.of == of)
+      return decision{&round.what, &x, nullptr};
+  return std::nullopt;
+}
+
+} // namespace troupe::runtime
