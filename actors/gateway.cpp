@@ -3,6 +3,7 @@
 #include "messages/json.hpp"
 #include "messages/view.hpp"
 
+#include "runtime/api/handlers.hpp"
 #include "runtime/api/openapi.hpp"
 #include "runtime/api/problem.hpp"
 #include "runtime/api/render.hpp"
@@ -115,8 +116,13 @@ void gateway_state::decide(const http_call& call, const api::command_call& x,
         --commands_open;
         if (!answer.refused)
           then();
-        call.exchange->answer(answer.refused ? api::render(*answer.refused)
-                                             : api::render(x, answer.done));
+        if (!answer.refused)
+          return call.exchange->answer(api::render(x, answer.done));
+        auto refused = *answer.refused;
+        if (std::holds_alternative<submit_jobs>(x.what))
+          refused
+            = api::placed_in(std::move(refused), call.exchange->request().body);
+        call.exchange->answer(api::render(refused));
       },
       [this, call](const caf::error& error) {
         --commands_open;

@@ -9,6 +9,10 @@ namespace troupe::runtime::api {
 // submit.cpp
 [[nodiscard]] call read_submission(reading& x);
 
+/// What is wrong with one of several jobs, told with its place in `body`: who
+/// decides knows jobs by their number, and nothing of how they were written.
+[[nodiscard]] refusal placed_in(refusal x, const std::string& body);
+
 // plan.cpp
 [[nodiscard]] call read_plan(reading& x);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "messages/job_text.hpp"
+
 #include "runtime/api/handlers.hpp"
 
 namespace troupe::runtime::api {
@@ -55,7 +57,37 @@ std::string read_key(reading& x) {
   return key;
 }
 
+/// Where the jobs of a document stand; nothing if it is a job itself.
+std::optional<std::string> place_of_jobs(const boost::json::value& x) {
+  if (x.is_array())
+    return "";
+  auto* object = x.if_object();
+  if (object != nullptr && object->contains("jobs"))
+    return "/jobs";
+  return std::nullopt;
+}
+
+size_t count_of_jobs(const boost::json::value& x) {
+  auto& jobs = x.is_array() ? x : x.at("jobs");
+  return jobs.is_array() ? jobs.get_array().size() : 1;
+}
+
 } // namespace
+
+refusal placed_in(refusal x, const std::string& body) {
+  auto document = read_json_text(body, json_dialect::wire);
+  if (!document)
+    return x;
+  auto place = place_of_jobs(*document);
+  if (!place)
+    return x;
+  // A single job is not numbered.
+  if (count_of_jobs(*document) == 1)
+    *place += "/0";
+  for (auto& problem : x.problems)
+    problem.pointer.insert(0, *place);
+  return x;
+}
 
 call read_submission(reading& x) {
   submit_jobs result;

@@ -188,6 +188,23 @@ class Lists(ClusterTest):
             self.get("/v1/actors")["items"][:3])
 
 
+class Submissions(ClusterTest):
+
+    def test_every_mistake_is_told_with_its_place(self):
+        self.up(nodes=1)
+        good = {"command": ["true"]}
+        for body, place in (
+                ({**good, "after": ["no"]}, "/after/0"),
+                ([{**good, "after": ["no"]}], "/0/after/0"),
+                ({"jobs": [good, {**good, "after": ["no"]}]},
+                 "/jobs/1/after/0"),
+                ({"jobs": [{**good, "cpu": "x"}]}, "/jobs/0/cpu"),
+                ({**good, "labels": {"a/b": 1}}, "/labels/a~1b")):
+            status, problem = self.call("POST", "/v1/jobs", body)
+            self.assertEqual(status, 400)
+            self.assertEqual([x["pointer"] for x in problem["errors"]], [place])
+
+
 class Workers(ClusterTest):
 
     def test_a_worker_registers_works_and_reports(self):

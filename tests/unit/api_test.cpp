@@ -7,6 +7,7 @@
 #include "messages/job.hpp"
 #include "messages/json.hpp"
 
+#include "runtime/api/handlers.hpp"
 #include "runtime/api/openapi.hpp"
 #include "runtime/api/render.hpp"
 #include "runtime/api/routes.hpp"
@@ -666,6 +667,19 @@ TEST_CASE("refusals are problems with the status of their kind") {
     CHECK(body.at("type") == "about:blank");
     CHECK(body.at("errors").at(0).at("pointer") == "/a");
   }
+}
+
+TEST_CASE("what is wrong with a job is told with its place in the document") {
+  auto told = [](const char* pointer, const char* body) {
+    refusal x{refusal_kind::bad_input, "no", {{pointer, "no"}}};
+    return placed_in(x, body).problems.front().pointer;
+  };
+  CHECK(told("/after/0", R"({"after":["a"]})") == "/after/0");
+  CHECK(told("/after/0", R"([{"after":["a"]}])") == "/0/after/0");
+  CHECK(told("/after/0", R"({"jobs":[{"after":["a"]}]})") == "/jobs/0/after/0");
+  CHECK(told("/1/after/0", R"([{},{"after":["a"]}])") == "/1/after/0");
+  CHECK(told("/1/after/0", R"({"jobs":[{},{"after":["a"]}]})")
+        == "/jobs/1/after/0");
 }
 
 TEST_CASE("numbers are written as people write them") {
