@@ -45,6 +45,15 @@ class Docker(ClusterTest):
         name = self.submit(job)[0]["name"]
         return self.wait_for_task(f"{name}.0", state)
 
+    def test_the_bench_compares_an_engine_with_a_cluster_in_front_of_it(self):
+        bench = ("bench", "docker", "--docker", self.engine.address)
+        said, _ = self.troupe(*bench, "--image", IMAGE, "--tasks", "4",
+                              "--singles", "1", within=300)
+        self.assertRegex(said, r"engine alone +[\d.]+ containers/s")
+        self.assertRegex(said, r"troupe +[\d.]+ containers/s")
+        _, said = self.troupe(*bench, "--image", "no-such:image", code=1)
+        self.assertIn("no-such", said)
+
     def test_three_fields_start_a_container_on_the_best_node(self):
         # A command, since this image has none; else it would be three fields.
         job = {"image": IMAGE, "cpu": 0.1, "memory": "32MiB",

@@ -17,6 +17,8 @@ constexpr auto usage
     "  troupe bench place     places tasks on nodes, in memory\n"
     "  troupe bench cluster   runs tasks from submission to exit on simulated\n"
     "                         nodes, with real actors and the real journal\n"
+    "  troupe bench docker    runs containers by an engine alone, and by "
+    "troupe\n"
     "  troupe bench trace     plays recorded tasks with GPUs, and says how "
     "much\n"
     "                         of the GPUs gets used\n\n"
@@ -86,6 +88,8 @@ int run_bench(int argc, char** argv) {
     return run_bench_place(argc - 1, argv + 1);
   if (what == "cluster")
     return run_bench_cluster(argc - 1, argv + 1);
+  if (what == "docker")
+    return run_bench_docker(argc - 1, argv + 1);
   if (what == "trace")
     return run_bench_trace(argc - 1, argv + 1);
   auto helped = what == "--help" || what == "-h";
