@@ -320,6 +320,28 @@ class CommandLine(ClusterTest):
         said, _ = reader.communicate(timeout=60)
         self.assertEqual((said, reader.returncode), ("here\n", 0))
 
+    def test_whatever_is_shown_is_shown_in_every_format(self):
+        self.up(nodes=1)
+        self.submit({"command": ["sleep", "600"], "kind": "service",
+                     "name": "web", "cpu": 0.1})
+        for verb in (("jobs",), ("tasks",), ("nodes",), ("gangs",), ("queue",),
+                     ("events",), ("cluster",), ("settings",), ("doctor",),
+                     ("job", "web"), ("task", "web.0"), ("node", "n1"),
+                     ("why", "web"), ("why", "n1"),
+                     ("plan", "stop", "web")):
+            for how in ("table", "wide", "json", "jsonl", "name"):
+                with self.subTest(verb=verb, how=how):
+                    said, _ = self.troupe(*verb, "-o", how,
+                                          code=1 if verb[0] == "plan" else None)
+                    lines = said.splitlines()
+                    if how == "json":
+                        json.loads(said)
+                    elif how == "jsonl":
+                        for line in lines:
+                            json.loads(line)
+                    elif how == "name" and verb[0] != "cluster":
+                        self.assertTrue(all(lines), said)
+
     def test_help_of_node_tells_both_of_its_uses(self):
         said, _ = self.troupe("node", "--help")
         self.assertIn("--controller", said)

@@ -62,10 +62,11 @@ int run_doctor(int argc, char** argv) {
   if (auto end = line.parse(argc, argv))
     return finish(*end);
   auto findings = examine_machine({.docker = x.docker, .data = x.data});
+  auto list = json_of(findings);
   if (x.how.format == "json")
-    print(pretty_json(json_of(findings)));
+    print(pretty_json(list));
   else if (x.how.format == "jsonl" || x.how.format == "name")
-    for (auto& each : elements(field(json_of(findings), "items")))
+    for (auto& each : elements(field(list, "items")))
       print((x.how.format == "name" ? text(each, "subject") : line_json(each))
             + '\n');
   else

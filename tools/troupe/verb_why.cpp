@@ -41,7 +41,7 @@ int run_why(int argc, char** argv) {
   auto why = controller.get(url{path_of(found->kind)} / name / "why");
   if (!why)
     return report(why.error());
-  return print_one(*why, how, "task",
+  return print_one(*why, how, found->kind == thing_kind::node ? "node" : "task",
                    [&](const screen& s) { return show_why(*why, s); });
 }
 
