@@ -127,7 +127,13 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
     add(app, "drivers", to.drivers,
         "docker,process,simulated; default: what works here");
     add(app, "volumes", to.volumes, "Directories that jobs may mount");
-    add(app, "metrics", to.metrics, "Address of the node's own metrics");
+    // In one process, the controller tells them as well.
+    if (has_controller)
+      to.metrics.clear();
+    add(app, "metrics", to.metrics,
+        has_controller
+          ? "Address of the nodes' metrics alone; default: only with the rest"
+          : "Address of the node's own metrics");
   }
   if (which == daemon::node) {
     add(app, "controller", to.controller, "HOST:PORT[,HOST:PORT] to join");

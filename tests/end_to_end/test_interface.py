@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import unittest
+import urllib.request
 
 import interface
 
@@ -356,6 +357,16 @@ class CommandLine(ClusterTest):
         options.write_text('{"unhealthy-aftr": "20s"}')
         said = self.refused("up", "--config", options)
         self.assertIn("unhealthy-after", said)
+
+    def test_up_tells_metrics_of_its_nodes_apart_if_it_is_asked(self):
+        up = self.up(1, "--metrics", "127.0.0.1:0")
+        self.submit(shell("exit 0", name="one"))
+        self.wait_for_job("one", "succeeded")
+        metrics = f"http://{up.ready['metrics']}/metrics"
+        with urllib.request.urlopen(metrics, timeout=60) as answer:
+            said = answer.read().decode()
+        self.assertIn("troupe_driver_operation_duration_seconds", said)
+        self.assertNotIn("troupe_leader", said)
 
     def test_a_plan_counts_a_service_once(self):
         self.up(nodes=1)

@@ -4,11 +4,8 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
-#include "runtime/http/exchange.hpp"
-#include "runtime/http/server.hpp"
-#include "runtime/metrics/text.hpp"
-
 #include "tools/troupe/daemons/daemon.hpp"
+#include "tools/troupe/daemons/node_metrics.hpp"
 
 namespace troupe::tools {
 
@@ -20,31 +17,6 @@ struct everything {
   std::unique_ptr<node_host> node;
   std::unique_ptr<runtime::http::server> http;
 };
-
-/// Serves what a monitoring system asks of a machine.
-expected<std::unique_ptr<runtime::http::server>, std::string>
-serve_metrics(const config::daemon_options& options,
-              std::shared_ptr<const runtime::node_meters> meters) {
-  auto address = config::read_host_port("metrics", options.metrics);
-  if (!address)
-    return make_unexpected(address.error());
-  runtime::http::server_options wanted;
-  wanted.host = address->host;
-  wanted.port = address->port;
-  wanted.connections_max = 64;
-  return runtime::http::server::start(
-    wanted, [meters](const runtime::http::exchange& x) {
-      auto& path = x.request().path;
-      if (path == "/metrics")
-        x.answer(
-          {200, runtime::metrics_content_type, runtime::metrics_text(*meters)});
-      else if (path == "/healthz")
-        x.answer({200, "application/json", R"({"status":"ok"})"});
-      else
-        x.refuse(404, "a node serves /metrics and /healthz; everything else "
-                      "is the controller's");
-    });
-}
 
 /// Called back by the joining actor, perhaps more than once.
 struct first_answer {
@@ -61,7 +33,7 @@ start_node(const config::daemon_options& options) {
   if (!node)
     return make_unexpected(node.error());
   auto tls = config::tls_of(options);
-  auto http = serve_metrics(options, node->meters);
+  auto http = serve_node_metrics(options.metrics, node->meters);
   if (!http)
     return make_unexpected(http.error());
   auto all = std::make_shared<everything>();

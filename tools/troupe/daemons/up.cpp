@@ -8,6 +8,7 @@
 
 #include "tools/dashboard/files.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
+#include "tools/troupe/daemons/node_metrics.hpp"
 
 namespace troupe::tools {
 
@@ -19,6 +20,8 @@ struct everything {
   std::unique_ptr<caf::actor_system> system;
   std::unique_ptr<controller> control;
   std::vector<std::unique_ptr<node_host>> nodes;
+  /// If it is wanted apart from the controller's.
+  std::unique_ptr<runtime::http::server> metrics;
 };
 
 expected<running_daemon, std::string>
@@ -43,6 +46,12 @@ start_up(const config::daemon_options& options) {
   control->on_failure = fail_daemon;
   auto meters = std::make_shared<runtime::node_meters>();
   control->node_meters = meters;
+  if (!options.metrics.empty()) {
+    auto served = serve_node_metrics(options.metrics, meters);
+    if (!served)
+      return make_unexpected(served.error());
+    all->metrics = std::move(*served);
+  }
   auto started = controller::start(*all->system, *control, std::move(*journal));
   if (!started)
     return make_unexpected(started.error());
@@ -75,8 +84,12 @@ start_up(const config::daemon_options& options) {
             << "  REST      http://" << http << "/v1/cluster\n"
             << "  join      troupe node --controller " << listen << "\n\n";
   auto keep = options.keep_tasks;
-  return running_daemon{"http=" + http + " listen=" + listen,
+  auto ready = "http=" + http + " listen=" + listen
+               + (all->metrics ? " metrics=" + all->metrics->address() : "");
+  return running_daemon{ready,
                         [all, keep] {
+                          if (all->metrics)
+                            all->metrics->stop();
                           // The controller first: what ends now is not the
                           // tasks' doing, and is not to be told as such.
                           all->control->stop();
