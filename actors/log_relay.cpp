@@ -106,6 +106,8 @@ void log_relay_state::open_sources() {
     sources.push_back({"stdout", random_reader()});
   if (what.stream != runtime::api::log_stream::out)
     sources.push_back({"stderr", random_reader()});
+  // The first comes first: most who write to both begin with it.
+  next = sources.size() - 1;
   idle = 0;
   has_told = false;
   has_asked = false;

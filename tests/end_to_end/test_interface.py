@@ -311,6 +311,15 @@ class CommandLine(ClusterTest):
             self.assertEqual(rest, "run 2\nrun 3\n")
             self.assertEqual(reader.returncode, 0)
 
+    def test_what_was_written_before_comes_before_what_was_complained(self):
+        self.up(nodes=1)
+        self.submit(shell("echo out; echo err >&2", name="both"))
+        self.wait_for_job("both", "succeeded")
+        self.assertEqual(self.get("/v1/tasks/both.0/logs"), "out\nerr\n")
+        for stream, text in (("stdout", "out\n"), ("stderr", "err\n")):
+            self.assertEqual(
+                self.get(f"/v1/tasks/both.0/logs?stream={stream}"), text)
+
     def test_who_follows_a_task_that_waits_sees_it_start(self):
         self.up(nodes=1)
         self.submit(shell("echo here", name="late", requires={"disk": "ssd"}))
