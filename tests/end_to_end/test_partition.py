@@ -140,7 +140,8 @@ class Partition(ClusterTest):
                                for x in self.tasks("web")),
                    "its tasks run elsewhere")
         # While it is cut off, the older one runs on: nobody can tell it.
-        self.assertEqual(len(self.living("web")["web.0"]), 2)
+        eventually(lambda: len(self.living("web")["web.0"]) == 2,
+                   "the older one runs on")
         if until == "removed":
             eventually(lambda: self.call("GET", f"/v1/nodes/{victim}")[0]
                        == 404, "it is removed", LASTS_S + 60)

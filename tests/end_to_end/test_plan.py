@@ -39,18 +39,23 @@ class Plan(ClusterTest):
     def test_a_drain_does_what_its_plan_said(self):
         self.submit(service("web", cpu=1, count=3))
         self.wait_for_job("web", "running")
-        self.assertEqual(self.plan("drain", "n3", code=0)["moves"], [])
-        plan = self.plan("drain", "n1", code=1)
-        self.assertEqual({x["from"] for x in plan["moves"]}, {"n1"})
-        self.troupe("drain", "n1", within=120)
-        self.assertEqual(self.get("/v1/nodes/n1")["eligibility"], "drained")
+        full = self.task("web.0")["node"]
+        empty = next(x["name"] for x in self.items("/v1/nodes")
+                     if x["tasks"] == 0)
+        self.assertEqual(self.plan("drain", empty, code=0)["moves"], [])
+        plan = self.plan("drain", full, code=1)
+        self.assertEqual({x["from"] for x in plan["moves"]}, {full})
+        self.troupe("drain", full, within=120)
+        self.assertEqual(self.get(f"/v1/nodes/{full}")["eligibility"],
+                         "drained")
         eventually(
             lambda: {x["id"]: x["node"] for x in self.tasks("web")
                      if x["state"] == "running"}
             == {x["task"]: x["to"] for x in plan["moves"]},
             "the tasks run where the plan said")
-        self.troupe("uncordon", "n1")
-        self.assertEqual(self.get("/v1/nodes/n1")["eligibility"], "eligible")
+        self.troupe("uncordon", full)
+        self.assertEqual(self.get(f"/v1/nodes/{full}")["eligibility"],
+                         "eligible")
 
     def test_lost_and_added_nodes_can_be_thought_of(self):
         self.submit(service("web", cpu=1, count=12))

@@ -46,6 +46,7 @@ class Dashboard implements App {
   private sayTimer = 0;
   private dialog: (Dialog & { problem?: Problem; busy?: boolean; values: Record<string, string> }) | null = null;
   private keys = "";
+  private keysEnd = 0;
   private helping = false;
   private lacking = new Set<string>();
 
@@ -131,9 +132,11 @@ class Dashboard implements App {
     if (typing) return;
     const chord = this.keys + e.key;
     this.keys = "";
+    // An earlier one's time must not end this one.
+    clearTimeout(this.keysEnd);
     if (chord === "g") {
       this.keys = "g";
-      setTimeout(() => (this.keys = ""), 1500);
+      this.keysEnd = window.setTimeout(() => (this.keys = ""), 1500);
     } else if (chord.length === 2) {
       const found = Object.keys(VIEWS).find((x) => VIEWS[x].key === chord[1]);
       if (found) go(link(found));
