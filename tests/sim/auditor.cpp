@@ -12,6 +12,9 @@ namespace troupe::sim {
 
 namespace {
 
+/// Until whoever looks after a sick run has ended it.
+constexpr auto sickness_max = std::chrono::minutes{1};
+
 /// As a line of the history names it.
 std::string text_of(const real_run& x) {
   return to_string(x.item.task) + " attempt " + std::to_string(x.item.attempt)
@@ -61,6 +64,7 @@ void auditor::look() {
       return true;
     });
   expect(read.has_value(), "the journal cannot be read");
+  ledger_.check_gangs();
 }
 
 void auditor::check_started(const task_started& x) {
@@ -93,6 +97,9 @@ void auditor::check_ended(const task_ended& x) {
   if (x.exit_code)
     expect(known && last->exit_code == *x.exit_code,
            who + "its exit code is not the one that it had");
+  if (x.why == reason::unhealthy)
+    expect(last != nullptr && (last->sick <= now_() || last->hung),
+           who + "it was well, and is said to be unhealthy");
   if (x.state == task_state::succeeded)
     expect(known && last->exit_code == 0, who + "it did not succeed");
   // Its machine knew how it ended, and there was nobody who could not be asked.
@@ -232,23 +239,24 @@ auditor::unfinished(const std::vector<std::string>& machines) const {
     unless(task != nullptr && holds_capacity(task->state)
              && task->allocation == x->item.allocation && !task->stopping,
            text_of(*x) + " runs, and nobody wants it");
+    unless(x->sick == real_run::never || now_() < x->sick + sickness_max,
+           text_of(*x) + " is sick, and nobody ends it");
   }
+  for (auto& [name, owner] : ledger_.jobs())
+    for (auto& node : machines)
+      unless(!lacks_member(owner, node), name + " has no task on " + node);
   for (auto& [name, owner] : ledger_.jobs())
     for (uint32_t i = 0; i < owner.count; ++i) {
       auto found = owner.tasks.find(i);
       auto state = found == owner.tasks.end() ? task_state::pending
                                               : found->second.state;
       auto who = name + '.' + std::to_string(i);
-      if (owner.stopped || is_final(state))
+      if (!owner.wants(i) || is_final(state))
         continue;
       auto runs = state == task_state::running
                   && !truth_.of(found->second.allocation).empty()
                   && !found->second.stopping;
-      auto kept = found != owner.tasks.end() && found->second.kept;
-      auto waits = state == task_state::pending && !kept
-                   && ((found != owner.tasks.end()
-                        && found->second.not_before > wall_clock::read(now_()))
-                       || may_stand_back(owner) || !fits_somewhere(owner));
+      auto waits = state == task_state::pending && may_wait(owner, i);
       unless(runs || waits, who
                               + (state == task_state::pending
                                    ? " waits, and there is room for it"
@@ -257,13 +265,106 @@ auditor::unfinished(const std::vector<std::string>& machines) const {
   return result;
 }
 
+/// Whether a system job has no task on `name`, where it should.
+bool auditor::lacks_member(const ledger::job& owner,
+                           const std::string& name) const {
+  auto at = ledger_.nodes().find(name);
+  if (!owner.is_system() || owner.stopped || at == ledger_.nodes().end())
+    return false;
+  auto& node = at->second;
+  auto& rules = owner.spec->requirements;
+  auto member = owner.members.find(name);
+  return node.state == node_state::ready && !node.cordoned
+         && std::all_of(rules.begin(), rules.end(),
+                        [&](auto& x) { return satisfies(node.labels, x); })
+         && (member == owner.members.end() || !owner.wants(member->second));
+}
+
+/// Whether `owner` has a reason not to have a place for a member that waits.
+bool auditor::may_wait(const ledger::job& owner, uint32_t index) const {
+  auto& x = owner.member(index);
+  auto now = wall_clock::read(now_());
+  if (x.kept)
+    return false;
+  if (x.not_before > now)
+    return true;
+  if (owner.spec->cache && ledger_.runs_cached())
+    return true;
+  if (!owner.awaited.empty())
+    return std::none_of(
+      owner.awaited.begin(), owner.awaited.end(),
+      [&](const std::string& name) { return ledger_.is_met(owner, name); });
+  if (owner.asleep)
+    return now.ms / 60'000 == owner.ticked_at.ms / 60'000;
+  if (owner.is_system()) {
+    auto& name = owner.present.at(index);
+    auto& node = ledger_.nodes().at(name);
+    return node.state != node_state::ready || node.cordoned || node.quarantined
+           || !suits(*owner.spec, node, ledger_.room_on(name));
+  }
+  if (may_stand_back(owner))
+    return true;
+  auto gang = ledger_.gangs().find(gang_named_by(*owner.spec));
+  if (gang == ledger_.gangs().end())
+    return !fits_somewhere(owner);
+  if (gang->second.at != ledger::gang::phase::running)
+    return !fits_as_whole(gang->second);
+  auto all = ledger_.members_of(gang->second);
+  return all.able + all.done >= all.max || !fits_somewhere(owner);
+}
+
+/// By brute force, each where it fits first: whether all whom a gang needs could
+/// have places now.
+bool auditor::fits_as_whole(const ledger::gang& gang) const {
+  auto all = ledger_.members_of(gang);
+  std::map<std::string, ledger::room> rooms;
+  for (auto& [name, node] : ledger_.nodes())
+    if (node.state == node_state::ready && !node.cordoned && !node.quarantined)
+      rooms.emplace(name, ledger_.room_on(name, all.priority));
+  auto found = all.done;
+  auto take_place = [&](const job_spec& spec) {
+    for (auto& [name, room] : rooms) {
+      if (!suits(spec, ledger_.nodes().at(name), room))
+        continue;
+      room.free -= spec.request;
+      for (auto& port : spec.ports)
+        room.ports.insert(port.host);
+      ++found;
+      return;
+    }
+  };
+  for (auto& name : gang.jobs) {
+    auto& owner = ledger_.jobs().at(name);
+    if (owner.stopped || !owner.awaited.empty() || owner.asleep)
+      continue;
+    for (uint32_t i = 0; i < owner.wanted(); ++i) {
+      auto& x = owner.member(i);
+      if (x.state == task_state::pending
+          && x.not_before <= wall_clock::read(now_()))
+        take_place(*owner.spec);
+    }
+  }
+  return all.all >= all.min && found >= all.min && found > all.done;
+}
+
+/// Whether a task of `spec` could go to `node`, if `room` is left there.
+bool auditor::suits(const job_spec& spec, const ledger::node& node,
+                    const ledger::room& room) {
+  return fits(spec.request, room.free) && can_run(node, spec)
+         && std::all_of(spec.requirements.begin(), spec.requirements.end(),
+                        [&](auto& x) { return satisfies(node.labels, x); })
+         && std::none_of(spec.ports.begin(), spec.ports.end(), [&](auto& x) {
+              return x.host != 0 && room.ports.contains(x.host);
+            });
+}
+
 /// Whether places may be kept for another job that waits, until those have ended
 /// who have said how long they run.
 bool auditor::may_stand_back(const ledger::job& owner) const {
   auto said = false;
   auto other_waits = false;
   for (auto& [name, job] : ledger_.jobs()) {
-    other_waits = other_waits || (&job != &owner && !job.stopped);
+    other_waits = other_waits || (&job != &owner && job.waits());
     for (auto& [index, x] : job.tasks)
       said = said
              || (holds_capacity(x.state)
@@ -280,15 +381,7 @@ bool auditor::fits_somewhere(const ledger::job& owner) const {
   for (auto& [name, node] : ledger_.nodes()) {
     if (node.state != node_state::ready || node.cordoned || node.quarantined)
       continue;
-    auto room = ledger_.room_on(name, spec.priority);
-    auto match = std::all_of(
-      spec.requirements.begin(), spec.requirements.end(),
-      [&, &labels = node.labels](auto& x) { return satisfies(labels, x); });
-    auto ports
-      = std::none_of(spec.ports.begin(), spec.ports.end(), [&](auto& x) {
-          return x.host != 0 && room.ports.contains(x.host);
-        });
-    if (match && ports && fits(spec.request, room.free))
+    if (suits(spec, node, ledger_.room_on(name, spec.priority)))
       return true;
   }
   return false;

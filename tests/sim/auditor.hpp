@@ -57,6 +57,13 @@ private:
   void check_ended(const task_ended& x);
   void check_restarts(const real_run& x);
   void check_room(const real_run& x);
+  [[nodiscard]] bool
+  lacks_member(const ledger::job& owner, const std::string& name) const;
+  [[nodiscard]] bool may_wait(const ledger::job& owner, uint32_t index) const;
+  [[nodiscard]] bool fits_as_whole(const ledger::gang& gang) const;
+  [[nodiscard]] static bool
+  suits(const job_spec& spec, const ledger::node& node,
+        const ledger::room& room);
   [[nodiscard]] bool may_stand_back(const ledger::job& owner) const;
   [[nodiscard]] bool fits_somewhere(const ledger::job& owner) const;
 

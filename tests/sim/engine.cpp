@@ -60,6 +60,8 @@ void engine::begin(entry& x, time_point now) {
   if (rule.duration.count() > 0 || x.item.spec->kind == job_kind::batch)
     run.ends = now + rule.duration;
   run.known = !dice_.chance(habits_.unknown_end);
+  if (x.item.spec->health && dice_.chance(habits_.sick))
+    run.sick = now + dice_.between(0ms, 20s);
   x.run = &truth_.begin(std::move(run));
   auto late = dice_.chance(habits_.late_events) ? dice_.between(1ms, 8s) : 0ms;
   x.noticed
@@ -250,6 +252,15 @@ struct desk {
     await_end(id);
   }
 
+  /// What a health check asks.
+  exec_result look(const run_id& id) {
+    auto* x = of.find(id);
+    if (x == nullptr || x->run == nullptr || !x->run->alive(now()))
+      return {"it does not run"};
+    auto well = now() < x->run->sick || of.planted() == mutant::sick_looks_well;
+    return {{}, well ? 0 : 1};
+  }
+
   adopted_runs list() {
     adopted_runs result;
     for (auto& [id, x] : of.entries()) {
@@ -286,7 +297,21 @@ caf::behavior driver(caf::event_based_actor* self, engine* of) {
         [d = d.get(), promise]() mutable { promise.deliver(d->list()); });
       return promise;
     },
-    [](measure_runs) { return measured_runs{}; },
+    [d](measure_runs) {
+      measured_runs result;
+      result.trouble = d->now() < d->of.hangs_until ? "it hangs" : "";
+      return result;
+    },
+    [d](const exec_command& x) -> caf::result<exec_result> {
+      auto promise = d->self->make_response_promise<exec_result>();
+      run_id id{x.allocation, x.attempt};
+      if (auto* run = d->of.find(id);
+          run != nullptr && run->run != nullptr && d->now() < d->of.hangs_until)
+        run->run->hung = true;
+      d->serve(
+        [d = d.get(), promise, id]() mutable { promise.deliver(d->look(id)); });
+      return promise;
+    },
   };
 }
 

@@ -27,11 +27,14 @@ enum class mutant : uint8_t {
   /// The key of a submission that is sent again is not looked at.
   ignores_keys,
   /// Stops do not reach the machine.
-  loses_stops
+  loses_stops,
+  /// Whoever is sick looks well to its health check.
+  sick_looks_well
 };
 BOOST_DESCRIBE_ENUM(mutant, none, answers_before_append, loses_facts,
                     invents_exit_code, ends_at_stop_request,
                     starts_when_adopting, adopts_other_attempt,
-                    forgets_accepted, ignores_keys, loses_stops)
+                    forgets_accepted, ignores_keys, loses_stops,
+                    sick_looks_well)
 
 } // namespace troupe::sim

@@ -45,6 +45,8 @@ private:
     result_.length = dice_.between(10s, 90s);
     result_.strategy = dice_.one_of<std::string>(
       {"binpack", "spread", "firstFit", "roundRobin", "mostFreeCpu"});
+    result_.queue_order = dice_.one_of<std::string>(
+      {"priority", "priority", "fifo", "sjf", "fair"});
     result_.snapshot_after = dice_.one_of<version_number>({5, 40, 1'000'000});
     auto& habits = result_.habits;
     if (on(trouble::slow_preparing))
@@ -55,6 +57,8 @@ private:
       habits.unknown_end = 100;
     if (on(trouble::late_events))
       habits.late_events = 300;
+    if (on(trouble::sickness))
+      habits.sick = 300;
     if (on(trouble::slow_stop))
       habits.stop_takes_max = 4s;
   }
@@ -81,12 +85,16 @@ private:
     job_spec x;
     x.name = name;
     x.driver = driver_kind::simulated;
-    x.kind = dice_.chance(300) ? job_kind::service : job_kind::batch;
+    x.kind = dice_.chance(300)  ? job_kind::service
+             : dice_.chance(80) ? job_kind::system
+                                : job_kind::batch;
     x.request = {dice_.one_of<int64_t>({100, 250, 500, 1'000, 2'000, 5'000}),
                  dice_.one_of<int64_t>({64, 256, 1'024}) << 20,
                  0,
                  {}};
-    x.count = static_cast<uint32_t>(dice_.one_of<int>({1, 1, 1, 2, 3, 8, 20}));
+    if (x.kind != job_kind::system)
+      x.count
+        = static_cast<uint32_t>(dice_.one_of<int>({1, 1, 1, 2, 3, 8, 20}));
     x.priority = static_cast<int32_t>(dice_.one_of<int>({0, 0, 0, 10, 100}));
     auto batch = x.kind == job_kind::batch;
     // Most services run until they are stopped.
@@ -106,7 +114,55 @@ private:
         = {{"zone", {dice_.one_of<std::string>({"a", "b", "!a"})}}};
     if (dice_.chance(200))
       x.ports = {{"http", 80, dice_.one_of<uint16_t>({0, 0, 8'080, 9'090})}};
+    if (dice_.chance(200))
+      draw_health(x);
+    if (x.kind != job_kind::system && dice_.chance(150))
+      draw_gang(x);
+    else if (batch && dice_.chance(200))
+      draw_cache(x);
+    if (dice_.chance(150))
+      x.after = {{name_of(dice_.below(3)), dice_.chance(500)
+                                             ? job_outcome::succeeded
+                                             : job_outcome::finished}};
+    if (batch && dice_.chance(80))
+      x.schedule
+        = {"* * * * *", "UTC",
+           dice_.one_of<overlap_rule>(
+             {overlap_rule::skip, overlap_rule::queue, overlap_rule::replace})};
+    if (dice_.chance(150))
+      x.replace_after = dice_.between(0ms, 60s);
     return std::make_shared<const job_spec>(std::move(x));
+  }
+
+  static std::string name_of(uint64_t job) { return "j" + std::to_string(job); }
+
+  void draw_health(job_spec& x) {
+    health_check check;
+    check.kind = check_kind::command;
+    check.command = {"true"};
+    check.interval = dice_.between(500ms, 5s);
+    check.timeout = dice_.between(100ms, 2s);
+    check.failures = static_cast<uint32_t>(dice_.between(1, 3));
+    check.grace = dice_.one_of<milliseconds>({0ms, 0ms, 2s});
+    x.health = std::move(check);
+  }
+
+  /// Few kinds of work, so that some are identical.
+  void draw_cache(job_spec& x) {
+    x.simulate = {dice_.one_of<milliseconds>({500ms, 5s}), 0};
+    x.cache = cache_rule{dice_.one_of<milliseconds>({2s, 1h}), {}};
+  }
+
+  void draw_gang(job_spec& x) {
+    gang_request gang;
+    if (dice_.chance(300))
+      gang.name = "g";
+    if (x.count > 1 && dice_.chance(500)) {
+      gang.min = static_cast<uint32_t>(dice_.between(1, x.count));
+      if (dice_.chance(300))
+        gang.max = static_cast<uint32_t>(dice_.between(gang.min, x.count));
+    }
+    x.gang = std::move(gang);
   }
 
   void at_random(happening what) {
@@ -117,10 +173,13 @@ private:
   }
 
   void draw_asks() {
+    change_settings order;
+    order.queue_order = result_.queue_order;
+    result_.moments.push_back({0ms, 0, ask{std::move(order)}});
     auto jobs = dice_.between(1, 8);
     std::vector<std::string> names;
     for (int64_t i = 0; i < jobs; ++i) {
-      names.push_back("j" + std::to_string(i));
+      names.push_back(name_of(static_cast<uint64_t>(i)));
       submit(names.back());
     }
     for (auto n = dice_.below(8); n > 0; --n)
@@ -220,6 +279,7 @@ private:
     case trouble::refused_start:
     case trouble::unknown_end:
     case trouble::node_cordoned:
+    case trouble::sickness:
       // Habits of drivers, and asks.
       return;
     }
@@ -298,8 +358,9 @@ std::string text_of(const happening& x) {
 
 std::string text_of(const scenario& x) {
   auto result = "seed " + std::to_string(x.seed) + ", " + seconds_of(x.length)
-                + ", strategy " + x.strategy + ", snapshot after "
-                + std::to_string(x.snapshot_after) + " facts\ntroubles:";
+                + ", strategy " + x.strategy + ", order " + x.queue_order
+                + ", snapshot after " + std::to_string(x.snapshot_after)
+                + " facts\ntroubles:";
   for (auto y : x.troubles)
     result += ' ' + json::name_of(y);
   result += '\n';

@@ -37,13 +37,14 @@ enum class trouble : uint8_t {
   refused_start,
   unknown_end,
   driver_hangs,
-  node_cordoned
+  node_cordoned,
+  sickness
 };
 BOOST_DESCRIBE_ENUM(trouble, cable_cut, cable_cut_one_way, cable_stalled,
                     controller_killed, machine_killed, power_cut, switched_off,
                     actor_killed, disk_full, disk_broken, slow_preparing,
                     slow_stop, late_events, refused_start, unknown_end,
-                    driver_hangs, node_cordoned)
+                    driver_hangs, node_cordoned, sickness)
 
 /// How drivers behave. Chances are per thousand runs.
 struct driver_habits {
@@ -51,6 +52,8 @@ struct driver_habits {
   uint32_t refused_start = 0;
   uint32_t unknown_end = 0;
   uint32_t late_events = 0;
+  /// Of runs that are looked after.
+  uint32_t sick = 0;
   milliseconds stop_takes_max{0};
 };
 
@@ -132,6 +135,7 @@ struct scenario {
   /// How long users ask and things go wrong.
   milliseconds length{0};
   std::string strategy;
+  std::string queue_order;
   /// Facts after which the journal writes a snapshot.
   version_number snapshot_after = 0;
   driver_habits habits;

@@ -25,6 +25,10 @@ struct real_run {
   int32_t exit_code = 0;
   /// Whether anybody can find that out.
   bool known = true;
+  /// From when on its health check fails.
+  time_point sick = never;
+  /// Whether a health check was ever kept waiting.
+  bool hung = false;
 
   [[nodiscard]] bool alive(time_point now) const { return now < ends; }
 };
