@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "messages/json_cursor.hpp"
+
 #include "runtime/cluster/cluster.hpp"
 
 namespace troupe::runtime {
@@ -18,6 +20,14 @@ constexpr int32_t priority_max = 1'000'000;
 
 /// Each takes about a kilobyte.
 constexpr uint32_t cache_entries_max = 1'000'000;
+
+/// The pointer to `name` in a setting that is an object.
+std::string place_of(std::string_view setting, std::string_view name) {
+  std::string result;
+  append_token(result, setting);
+  append_token(result, name);
+  return result;
+}
 
 std::string names_in(const std::map<std::string, int32_t>& classes) {
   std::string result;
@@ -79,7 +89,7 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
             + "\": write \"priority\", \"fifo\", \"sjf\" or \"fair\"");
   for (auto& [name, weight] : x.fair_weights)
     if (!(weight > 0) || !std::isfinite(weight))
-      wrong("/fairWeights/" + name,
+      wrong(place_of("fairWeights", name),
             "the weight of \"" + name + "\" must be a number above 0");
   if (!(x.overcommit >= 1) || !std::isfinite(x.overcommit))
     wrong("/overcommit", "overcommit must be a number of at least 1");
@@ -88,12 +98,12 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
                              + std::to_string(cache_entries_max));
   for (auto& [name, priority] : x.priority_classes)
     if (priority < -priority_max || priority > priority_max)
-      wrong("/priorityClasses/" + name,
+      wrong(place_of("priorityClasses", name),
             "the priority \"" + name
               + "\" must be a whole number from -1000000 to 1000000");
   for (auto& [name, limit] : x.concurrency)
     if (auto at = name.find('='); at == 0 || at == std::string::npos)
-      wrong("/concurrency/" + name,
+      wrong(place_of("concurrency", name),
             "the limit \"" + name
               + "\" must be named after a label of jobs and its value, such as "
                 "\"user=ann\"");

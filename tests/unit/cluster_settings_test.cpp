@@ -144,6 +144,7 @@ TEST_CASE("a limit must be named after a label") {
         == "the limit \"ann\" must be named after a label of jobs and its "
            "value, such as \"user=ann\"");
   CHECK(pointer_of(c.ask(limit("=ann", 3))) == "/concurrency/=ann");
+  CHECK(pointer_of(c.ask(limit("a/b~", 3))) == "/concurrency/a~1b~0");
 }
 
 TEST_CASE("what fits nowhere is tried five times by time alone, then left") {
