@@ -3,7 +3,10 @@
 that speak HTTP, and the command line."""
 
 import json
+import pathlib
 import re
+import resource
+import socket
 import subprocess
 import threading
 import unittest
@@ -11,7 +14,8 @@ import urllib.request
 
 import interface
 
-from harness import ClusterTest, binary, eventually, shell
+from harness import (ClusterTest, binary, eventually, resident_bytes,
+                     shell)
 
 
 @unittest.skipIf(interface.jsonschema is None,
@@ -187,6 +191,45 @@ class Lists(ClusterTest):
             first["items"] + self.items(
                 f"/v1/actors?cursor={first['nextCursor']}")[:1],
             self.get("/v1/actors")["items"][:3])
+
+
+class Watchers(ClusterTest):
+
+    # Those of whom many look at once, and what they may cost together.
+    COUNT = 5_000
+    BYTES_MAX = 50_000_000
+
+    def test_thousands_who_wait_are_cheap_and_hinder_nobody(self):
+        wanted = self.COUNT + 500
+        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most < wanted:
+            self.skipTest(f"only {most} descriptors are allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, wanted), most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
+                        (before, most))
+        up = self.up(nodes=1)
+        host, port = up.http.split(":")
+        version = self.get("/v1/cluster")["version"]
+        ask = (f"GET /v1/jobs?wait=5m&version={version} HTTP/1.1\r\n"
+               f"Host: {up.http}\r\n\r\n").encode()
+        used = resident_bytes(up.pid)
+        watchers = []
+        for _ in range(self.COUNT):
+            watchers.append(socket.create_connection((host, int(port))))
+            watchers[-1].sendall(ask)
+        self.assertEqual(self.get("/v1/jobs")["items"], [])
+        self.submit(shell("exit 0", name="one"))
+        # Whoever waits is told at once.
+        for watcher in watchers[::500]:
+            watcher.settimeout(60)
+            self.assertTrue(watcher.recv(100).startswith(b"HTTP/1.1 200"))
+        used = resident_bytes(up.pid) - used
+        for watcher in watchers:
+            watcher.close()
+        # What sanitizers keep beside is not ours.
+        if "asan" not in pathlib.Path(f"/proc/{up.pid}/maps").read_text():
+            self.assertLess(used, self.BYTES_MAX)
+        self.wait_for_job("one", "succeeded")
 
 
 class Submissions(ClusterTest):
