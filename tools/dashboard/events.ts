@@ -29,14 +29,16 @@ function detail(x: Event_): string {
   if (x.type === "taskEnded") parts.push(text("state"));
   if (typeof x.attempt === "number" && x.attempt > 1) parts.push(`attempt ${x.attempt}`);
   if (typeof x.exitCode === "number") parts.push(`exit code ${x.exitCode}`);
-  if (text("reason")) parts.push(format.words(text("reason")));
+  // A message that begins with the reason says it all.
+  const reason = format.words(text("reason"));
+  if (reason && !text("message").startsWith(reason)) parts.push(reason);
   if (typeof x.count === "number") parts.push(`to ${x.count}`);
   if (x.type === "nodeTroubled") parts.push(isBad(x) ? (x.drivers as string[]).join(", ") : "all drivers work again");
   if (x.type === "nodeQuarantined") parts.push(isBad(x) ? "on" : "off");
   if (typeof x.cordoned === "boolean") parts.push(x.cordoned ? "on" : "off");
   if (typeof x.jobVersion === "number") parts.push(`version ${x.jobVersion}`);
   if (text("leader")) parts.push(text("leader"));
-  if (text("message")) parts.push(text("message"));
+  if (text("message") && !parts.includes(text("message"))) parts.push(text("message"));
   return parts.join(", ");
 }
 
