@@ -234,6 +234,8 @@ class Containers(RestartTest):
         self.submit(self.container("echo hello; exec sleep 1000"))
         first = self.wait_for_attempt("web.0", 1)
         found = self.container_of("web.0", 1)
+        eventually(lambda: self.get("/v1/tasks/web.0/logs") == "hello\n",
+                   "it has said something")
         self.engine.call("POST", f"/containers/{found['Id']}/kill")
         task = self.wait_for_attempt("web.0", 2)
         self.assertEqual(task["node"], first["node"])
