@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "messages/json.hpp"
 #include "messages/result.hpp"
@@ -118,18 +119,24 @@ void log_relay_state::look_further() {
   between = true;
   if (writer->write({}) == http::write_result::gone)
     return self->quit();
+  if (std::exchange(asking, true))
+    return;
   self
     ->request(scheduler, options.request_timeout,
               run_query{get_task{what.task}})
     .then(
       [this](const query_answer& x) {
+        asking = false;
         // A job that was forgotten has nothing more to say.
         if (x.refused)
           finish();
         else
           use_next(x.view->as_object());
       },
-      [this](const caf::error&) { again(options.look_interval); });
+      [this](const caf::error&) {
+        asking = false;
+        again(options.look_interval);
+      });
 }
 
 /// None is left out, also if several came and went: the next is the first after
@@ -164,6 +171,8 @@ void log_relay_state::finish() {
 }
 
 void log_relay_state::step() {
+  if (asking)
+    return;
   if (!unsent.empty()) {
     auto result = writer->write(unsent);
     if (result == http::write_result::gone)
@@ -197,11 +206,17 @@ void log_relay_state::step() {
   read_log ask{allocation, sources[mine].stream, sources[mine].reader,
                what.tail ? static_cast<int64_t>(*what.tail) : -1};
   ask.attempt = attempt;
+  asking = true;
   self->request(nodes, options.request_timeout, forward_read_log{node, ask})
-    .then([this, mine](const log_chunk& x) { take(mine, x); },
-          [this](const caf::error&) {
-            use_kept("node " + node + " does not answer");
-          });
+    .then(
+      [this, mine](const log_chunk& x) {
+        asking = false;
+        take(mine, x);
+      },
+      [this](const caf::error&) {
+        asking = false;
+        use_kept("node " + node + " does not answer");
+      });
 }
 
 /// The last lines of `text`, as many as were asked for.
@@ -235,17 +250,22 @@ void log_relay_state::use_kept(const std::string& why_not) {
   auto asked_before = std::exchange(has_asked, true);
   if (has_told || !black_box || asked_before)
     return say();
+  asking = true;
   self
     ->request(black_box, options.request_timeout,
               read_kept_output{allocation, attempt})
     .then(
       [this, say](const kept_output& x) {
+        asking = false;
         if (x.found)
           give_kept(x);
         else
           say();
       },
-      [say](const caf::error&) { say(); });
+      [this, say](const caf::error&) {
+        asking = false;
+        say();
+      });
 }
 
 void log_relay_state::give_kept(const kept_output& x) {

@@ -81,6 +81,9 @@ struct log_relay_state {
   /// Taken from the machine and not yet by the client.
   std::string unsent;
   bool ticking = false;
+  /// Whether somebody is asked: nobody else is until the answer is there, or
+  /// what it brings would be written over.
+  bool asking = false;
   /// Whether the attempt has told all, and a follower waits for the next one.
   bool between = false;
 };
