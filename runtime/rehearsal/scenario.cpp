@@ -8,6 +8,8 @@
 #include "messages/json.hpp"
 #include "messages/json_cursor.hpp"
 
+#include "runtime/api/bodies.hpp"
+
 namespace troupe::runtime::rehearsal {
 
 namespace {
@@ -37,7 +39,7 @@ public:
       if (auto x = fields.need("nodes"))
         read_nodes(*x);
       if (auto x = fields.get("settings"))
-        result_.settings = read_settings(*x);
+        result_.settings = api::read_settings(*x);
       if (auto x = fields.get("events"))
         each(*x, [this](const json_cursor& y) { read_event(y); });
       if (auto x = fields.need("jobs"))
@@ -248,54 +250,7 @@ private:
       reading_.add(pointer + x.pointer, std::move(x.detail));
   }
 
-  // -- settings and events ----------------------------------------------------
-
-  static std::optional<double> positive(const json_cursor& x) {
-    auto& value = x.value();
-    auto result = value.is_number() ? value.to_number<double>() : 0;
-    if (result > 0)
-      return result;
-    x.wrong_type("must be a number above 0");
-    return std::nullopt;
-  }
-
-  template <class T, class F>
-  static std::map<std::string, T> read_map(const json_cursor& x, F read) {
-    std::map<std::string, T> result;
-    if (auto* object = x.object())
-      for (auto& [key, value] : *object)
-        if (auto y = read(x.member({key.data(), key.size()}, value)))
-          result[std::string{key}] = static_cast<T>(*y);
-    return result;
-  }
-
-  change_settings read_settings(const json_cursor& x) {
-    static constexpr auto known = std::to_array<std::string_view>(
-      {"strategy", "order", "fairBy", "fairWeights", "overcommit",
-       "priorityClasses", "concurrency"});
-    change_settings result;
-    json_fields fields{x, known};
-    if (!fields)
-      return result;
-    if (auto y = fields.get("strategy"))
-      result.strategy = y->text(name_size_max);
-    if (auto y = fields.get("order"))
-      result.queue_order = y->text(name_size_max);
-    if (auto y = fields.get("fairBy"))
-      result.fair_by = y->text_or_empty(name_size_max);
-    if (auto y = fields.get("fairWeights"))
-      result.fair_weights = read_map<double>(*y, positive);
-    if (auto y = fields.get("overcommit"))
-      result.overcommit = positive(*y);
-    if (auto y = fields.get("priorityClasses"))
-      result.priority_classes = read_map<int32_t>(*y, [](const json_cursor& z) {
-        return z.integer(-count_max, count_max);
-      });
-    if (auto y = fields.get("concurrency"))
-      result.concurrency = read_map<uint32_t>(
-        *y, [](const json_cursor& z) { return z.integer(0, count_max); });
-    return result;
-  }
+  // -- events -----------------------------------------------------------------
 
   void read_event(const json_cursor& x) {
     static constexpr auto verbs = std::to_array<std::string_view>(
@@ -323,7 +278,7 @@ private:
     if (auto y = fields.get("join"))
       return join_of(*y);
     if (auto y = fields.get("settings"))
-      return command{read_settings(*y)};
+      return command{api::read_settings(*y)};
     if (auto y = fields.get("stop"))
       return command{stop_job{y->text(name_size_max).value_or("")}};
     if (auto y = fields.get("scale")) {

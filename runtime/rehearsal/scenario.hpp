@@ -4,7 +4,7 @@
 /// come. Written by people as JSON:
 ///
 ///   {"nodes": [{"count": 100, "name": "n", "cpu": 8, "memory": "32GiB"}],
-///    "settings": {"strategy": "binpack", "order": "priority"},
+///    "settings": {"strategy": "binpack", "queueOrder": "priority"},
 ///    "jobs": [{"at": "0s", "job": {..}}, {"every": "2s", "times": 50, "job": {..}}],
 ///    "events": [{"at": "5m", "lose": "n-3"}, {"at": "10m", "join": "n-3"}],
 ///    "until": "1h"}

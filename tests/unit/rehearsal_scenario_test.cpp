@@ -99,6 +99,19 @@ TEST_CASE("jobs of a scenario without names do not update each other") {
   CHECK(submission(x, 2).specs.at(0)->name == "x-2");
 }
 
+TEST_CASE("settings of a scenario are those of the settings route") {
+  auto x = good(with_jobs("", R"(, "settings": {"queueOrder": "fair",
+      "fairBy": "team", "fairWeights": {"a": 2}, "cacheEntries": 7,
+      "concurrency": {"user=ann": 3}})"));
+  CHECK(x.settings.queue_order == "fair");
+  CHECK(x.settings.fair_by == "team");
+  CHECK(x.settings.fair_weights->at("a") == 2);
+  CHECK(x.settings.cache_entries == 7);
+  CHECK(x.settings.concurrency->at("user=ann") == 3);
+  auto text = faults(with_jobs("", R"(, "settings": {"order": "fair"})"));
+  CHECK(text.find("/settings/order: unknown key") != std::string::npos);
+}
+
 TEST_CASE("all that is wrong with a scenario is told at once, with pointers") {
   auto text = faults(R"({
       "nodes": [{"count": 2, "name": "n", "cpus": 4, "memory": "8GiB"},
