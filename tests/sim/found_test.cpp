@@ -77,8 +77,7 @@ TEST_CASE("what has timed out is not started again by the next life of its "
   slow.restart.attempts = 1;
   x.moments.push_back({1s, 0, a_submission(slow)});
   // Its end is known here, and the machine is not told so.
-  x.moments.push_back(
-    {2s, 0, break_cable{"m0", cable_fault::to_machine, 20s}});
+  x.moments.push_back({2s, 0, break_cable{"m0", cable_fault::to_machine, 20s}});
   x.moments.push_back({5s, 0, kill_machine{"m0", machine_fault::killed, 1s}});
   expect_well(std::move(x));
 }

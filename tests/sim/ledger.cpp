@@ -707,7 +707,8 @@ void ledger::on(const task_requeued& x) {
     return;
   auto& owner = jobs_.at(x.task.job);
   expect(owner.wants(x.task.index), "a task waits again that is not to exist");
-  expect(is_final(y->state) || y->forgotten,
+  // One that waits for a tick may be asked to run before.
+  expect(is_final(y->state) || y->forgotten || owner.asleep,
          "a task waits again that has not ended");
   // Nobody asked for it: then it is one of the retries that it has.
   if (y->state == task_state::failed && !y->given_up && x.why != reason::none
