@@ -51,7 +51,7 @@ void decisions::keep(kept_round& to, const placement::weighed_ask& x) {
     auto made_room
       = rooms != rooms_.end() && rooms->first <= before->second.what.last;
     if (!made_room && std::any_of(asks.begin(), asks.end(), failed))
-      drop(*x.of, known.back());
+      drop(*x.of, known.back(), 0);
   }
   to.asks.push_back(x);
   // `drop` may have removed the class.
@@ -59,15 +59,16 @@ void decisions::keep(kept_round& to, const placement::weighed_ask& x) {
   ++size_;
 }
 
-/// Forgets one decision about `of` of the round that began with `first`.
-void decisions::drop(const placement::task_class& of, version_number first) {
+void decisions::drop(const placement::task_class& of, version_number first,
+                     uint32_t placed_max) {
   auto known = by_class_.find(of);
   auto round = rounds_.find(first);
   if (known == by_class_.end() || round == rounds_.end())
     return;
   auto& asks = round->second.asks;
-  auto at = std::find_if(asks.begin(), asks.end(),
-                         [&](auto& x) { return *x.of == of; });
+  auto at = std::find_if(asks.begin(), asks.end(), [&](auto& x) {
+    return x.placed <= placed_max && *x.of == of;
+  });
   auto listed = std::find(known->second.begin(), known->second.end(), first);
   if (at == asks.end() || listed == known->second.end())
     return;
@@ -146,17 +147,24 @@ decisions::about(version_number allocation, version_number job,
   auto* round = round_of(fact);
   if (round == nullptr)
     return std::nullopt;
-  auto& asks = round->asks;
-  auto at = std::find_if(asks.begin(), asks.end(),
-                         [&](auto& x) { return x.id == job; });
-  if (at == asks.end())
-    at = std::find_if(asks.begin(), asks.end(),
-                      [&](auto& x) { return *x.of == of; });
-  if (at == asks.end())
-    return std::nullopt;
   auto room = rooms_.find(fact);
-  return decision{&round->what, &*at,
-                  room == rooms_.end() ? nullptr : &room->second};
+  auto made_room = room != rooms_.end();
+  // Best its own; and for whom room was made, what found none.
+  const placement::weighed_ask* best = nullptr;
+  auto best_rank = 0;
+  for (auto& x : round->asks) {
+    auto own = x.id == job;
+    if (!own && !(*x.of == of))
+      continue;
+    auto rank = 1 + (own ? 1 : 0) + ((x.placed == 0) == made_room ? 2 : 0);
+    if (rank > best_rank) {
+      best = &x;
+      best_rank = rank;
+    }
+  }
+  if (best == nullptr)
+    return std::nullopt;
+  return decision{&round->what, best, made_room ? &room->second : nullptr};
 }
 
 std::optional<decisions::decision>

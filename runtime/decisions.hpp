@@ -90,7 +90,10 @@ private:
 
   void keep(kept_round& to, const placement::weighed_ask& x);
   void forget_oldest();
-  void drop(const placement::task_class& of, version_number first);
+  /// Forgets the first decision about `of` of the round that began with `first`,
+  /// or the first that placed at most `placed_max` tasks.
+  void drop(const placement::task_class& of, version_number first,
+            uint32_t placed_max = UINT32_MAX);
   [[nodiscard]] const kept_round* round_of(version_number x) const;
   void note_room(version_number held);
 

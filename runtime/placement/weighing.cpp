@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace troupe::runtime::placement {
 
@@ -46,34 +47,50 @@ void explain(weighed_ask& to, const policy& by, const table& t,
   put_first(to.best, t.row(chosen).name);
 }
 
+/// Which asks are told of: of each class the first that was placed and the first
+/// that was not, or all that were placed if they are few.
+std::vector<size_t>
+told_asks(const table& t, std::span<const ask> asks, const proposal& x) {
+  std::vector<size_t> result;
+  std::set<std::pair<const task_class*, bool>> known;
+  auto left = explanations_max(t);
+  auto few = asks.size() <= left;
+  for (size_t i = 0; i < std::min(asks.size(), x.runs.size()); ++i) {
+    auto placed = !x.runs[i].nodes.empty();
+    auto is_first = known.insert({asks[i].of.get(), placed}).second;
+    if (placed && (left == 0 || (!is_first && !few)))
+      continue;
+    if (!placed && !is_first)
+      continue;
+    left -= placed ? 1 : 0;
+    result.push_back(i);
+  }
+  return result;
+}
+
 } // namespace
 
 std::vector<weighed_ask> weigh(const policy& by, const table& snapshot,
                                std::span<const ask> asks, const proposal& x) {
   std::vector<weighed_ask> result;
-  std::set<const task_class*> known;
-  auto left = explanations_max(snapshot);
+  auto told_of = told_asks(snapshot, asks, x);
   // The state that each ask found: after those before it.
   auto then = snapshot;
-  for (size_t i = 0; i < std::min(asks.size(), x.runs.size()); ++i) {
+  size_t next = 0;
+  for (auto i : told_of) {
     auto& run = x.runs[i];
     weighed_ask told{asks[i].id, asks[i].of, asks[i].count,
                      static_cast<uint32_t>(run.nodes.size())};
     if (run.nodes.empty()) {
       told.refused = run.why_not_more;
-      result.push_back(std::move(told));
-      continue;
-    }
-    if (left == 0)
-      continue;
-    if (known.insert(asks[i].of.get()).second || asks.size() <= left) {
-      --left;
+    } else {
+      for (; next < i; ++next)
+        for (auto node : x.runs[next].nodes)
+          // Of what does not fit after all, somebody else tells.
+          static_cast<void>(then.occupy(node, *asks[next].of));
       explain(told, by, then, run.nodes.front());
-      result.push_back(std::move(told));
     }
-    for (auto node : run.nodes)
-      // Of what does not fit after all, somebody else tells.
-      static_cast<void>(then.occupy(node, *asks[i].of));
+    result.push_back(std::move(told));
   }
   return result;
 }

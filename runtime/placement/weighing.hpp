@@ -44,8 +44,8 @@ struct weighed_ask {
 inline constexpr uint32_t weighed_rows_max = 20'000;
 
 /// Tells of `asks` what `by` thought when it answered them with `x`: of the first
-/// ask of each class, of as many others as there is time for, and of all that
-/// found no place. `by` need not be what proposed it, only of the same name.
+/// of each class that was placed and the first that was not, or of all if they are
+/// few. `by` need not be what proposed it, only of the same name.
 [[nodiscard]] std::vector<weighed_ask>
 weigh(const policy& by, const table& snapshot, std::span<const ask> asks,
       const proposal& x);

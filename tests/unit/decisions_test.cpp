@@ -127,6 +127,18 @@ TEST_CASE("of tries that fail the last one is told") {
   CHECK_FALSE(kept.last_try(*of));
 }
 
+TEST_CASE("a try that fails does not make forget who was placed before") {
+  decisions kept;
+  auto of = a_class(1);
+  decide(kept, 1, {asked(1, of), asked(2, of, 0)});
+  for (uint64_t n = 2; n < 9; ++n)
+    decide(kept, n, {asked(2, of, 0)});
+  CHECK(kept.size() == 2);
+  REQUIRE(kept.about(15, 1, *of));
+  CHECK(kept.about(15, 1, *of)->what->placed == 1);
+  CHECK(kept.last_try(*of)->round->first == 80);
+}
+
 TEST_CASE("a task's decision tells the nodes as they were") {
   remembering c;
   c.join(a_node("a").cpu(4));

@@ -81,3 +81,17 @@ TEST_CASE("of many nodes one class is weighed, of few every ask") {
   CHECK(weighed("binpack", nodes(weighed_rows_max), asks).size() == 1);
   CHECK(weighed("binpack", nodes(weighed_rows_max / 4), asks).size() == 4);
 }
+
+TEST_CASE(
+  "of a thousand equal asks one is told that was placed, and one that was "
+  "not") {
+  std::vector<ask> asks;
+  auto of = a_class(1'000);
+  for (uint64_t i = 0; i < 1'000; ++i)
+    asks.push_back({i + 1, of});
+  auto told = weighed("binpack", nodes(50), asks);
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].id == 1);
+  CHECK(told[1].id == 201);
+  CHECK(told[1].placed == 0);
+}
