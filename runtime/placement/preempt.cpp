@@ -30,9 +30,17 @@ public:
   explicit homes(const room_search& in) : in_(in) {}
 
   [[nodiscard]] bool other_than(node_index n, const tenant& x) {
-    if (!is_there(n, by_size(x)))
-      return false;
-    return is_there(n, by_class(in_.held(n, x.id).of));
+    return roomy_other_than(n, x)
+           && is_there(n, by_class(in_.held(n, x.id).of));
+  }
+
+  /// The same by cpu and memory alone.
+  [[nodiscard]] bool roomy_other_than(node_index n, const tenant& x) {
+    if (last_ == nullptr || last_size_ != std::pair{x.cpu, x.memory}) {
+      last_size_ = {x.cpu, x.memory};
+      last_ = &by_size(x);
+    }
+    return is_there(n, *last_);
   }
 
 private:
@@ -70,6 +78,9 @@ private:
   }
 
   const room_search& in_;
+  // Most tenants are like the one before.
+  std::pair<int32_t, int64_t> last_size_;
+  const found* last_ = nullptr;
   std::map<std::pair<int32_t, int64_t>, found> sizes_;
   std::map<std::shared_ptr<const task_class>, found> classes_;
 };
@@ -95,6 +106,7 @@ public:
   std::optional<room>
   on(node_index n, const table& nodes, const std::vector<uint64_t>* gone) {
     nodes_ = &nodes;
+    by_node_ = true;
     gone_ = gone;
     found_ = false;
     best_ = {};
@@ -180,12 +192,17 @@ private:
     return result;
   }
 
+  /// Where all nodes are asked, as for gangs, rules are left aside.
+  [[nodiscard]] bool has_home(node_index n, const tenant& x) {
+    return by_node_ ? homes_.roomy_other_than(n, x) : homes_.other_than(n, x);
+  }
+
   void offer(node_index n, const std::vector<const tenant*>& victims) {
     auto cost = least_cost_of(victims);
     if (found_ && !(cost < best_.cost))
       return;
     for (auto* x : victims)
-      if (!homes_.other_than(n, *x))
+      if (!has_home(n, *x))
         cost.lost += homeless_cost * (int64_t{1} + x->along);
     if (found_ && !(cost < best_.cost))
       return;
@@ -401,6 +418,7 @@ private:
   known_class known_;
   int32_t priority_;
   homes homes_;
+  bool by_node_ = false;
   std::vector<const tenant*> candidates_;
   std::vector<const tenant*> leaving_;
   table work_;
