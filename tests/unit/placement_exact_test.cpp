@@ -86,7 +86,85 @@ struct small_case {
   std::vector<amounts> tasks;
 };
 
+/// Tasks of two resources to be packed on as few equal nodes as possible.
+struct packing_case {
+  static constexpr int64_t node_cpu = 10;
+  static constexpr int64_t node_memory = 10;
+
+  explicit packing_case(uint32_t seed) {
+    std::mt19937 dice{seed};
+    for (auto count = 8 + dice() % 6; count > 0; --count)
+      tasks.push_back({1 + dice() % 6, 1 + dice() % 6});
+  }
+
+  /// The fewest nodes, where some are in use already; at most `sure`.
+  size_t fewest(size_t next, std::vector<std::pair<int64_t, int64_t>>& free,
+                size_t sure) const {
+    if (free.size() >= sure)
+      return sure;
+    if (next == tasks.size())
+      return free.size();
+    auto [cpu, memory] = tasks[next];
+    for (size_t i = 0; i < free.size(); ++i) {
+      if (free[i].first < cpu || free[i].second < memory)
+        continue;
+      free[i] = {free[i].first - cpu, free[i].second - memory};
+      sure = fewest(next + 1, free, sure);
+      free[i] = {free[i].first + cpu, free[i].second + memory};
+    }
+    free.emplace_back(node_cpu - cpu, node_memory - memory);
+    sure = fewest(next + 1, free, sure);
+    free.pop_back();
+    return sure;
+  }
+  size_t fewest() const {
+    std::vector<std::pair<int64_t, int64_t>> free;
+    return fewest(0, free, tasks.size());
+  }
+
+  /// In the order in which they come, none known before.
+  size_t used_by(const std::string& strategy) const {
+    table t;
+    for (size_t i = 0; i < tasks.size(); ++i)
+      t.add({"n" + std::to_string(i),
+             {node_cpu * 1'000, node_memory << 30, 0, {}},
+             {}});
+    auto by = make_policy(strategy);
+    for (auto [cpu, memory] : tasks) {
+      task_class of;
+      of.request = {cpu * 1'000, memory << 30, 0, {}};
+      auto proposal = by->propose(
+        t, std::vector<ask>{{1, std::make_shared<const task_class>(of)}});
+      REQUIRE(t.occupy(proposal.runs.at(0).nodes.at(0), of).has_value());
+    }
+    size_t result = 0;
+    for (node_index n = 0; n < t.rows(); ++n)
+      result += t.tasks(n) > 0 ? 1 : 0;
+    return result;
+  }
+
+  std::vector<std::pair<int64_t, int64_t>> tasks;
+};
+
 } // namespace
+
+TEST_CASE(
+  "binpack uses at most a quarter more nodes than the fewest possible") {
+  size_t used = 0;
+  size_t possible = 0;
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    CAPTURE(seed);
+    packing_case x{seed};
+    auto fewest = x.fewest();
+    auto found = x.used_by("binpack");
+    REQUIRE(found >= fewest);
+    // Nobody knows the next task: of few nodes that may cost one or two.
+    CHECK(found * 2 <= fewest * 3);
+    used += found;
+    possible += fewest;
+  }
+  CHECK(static_cast<double>(used) <= 1.25 * static_cast<double>(possible));
+}
 
 TEST_CASE("strategies place nearly as much as is possible at all") {
   constexpr uint32_t cases = 1'000;
