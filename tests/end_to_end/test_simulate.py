@@ -122,6 +122,29 @@ class Simulate(ClusterTest):
         self.assertIn("/jobs/0", said)
         self.assertIn("nobody", said)
 
+    def test_a_log_of_a_parallel_machine_is_played_in_each_order(self):
+        # Of four processors three are in use; the next job wants all of them,
+        # and the last two one each, for less and for more than until then.
+        path = self.write("; MaxProcs: 4\n"
+                          "1 0 -1 100 3 -1 -1 3 100\n"
+                          "2 1 -1 50 4 -1 -1 4 50\n"
+                          "3 2 -1 90 1 -1 -1 1 90\n"
+                          "4 3 -1 200 1 -1 -1 1 200\n")
+        played = self.play("--swf", path)
+        self.assertEqual((played["processors"], played["jobs"]), (4, 4))
+        plain, greedy, backfilled = played["runs"]
+        self.assertEqual(plain["waitSeconds"]["mean"], (99 + 148 + 147) / 4)
+        self.assertEqual(greedy["waitSeconds"]["max"], 291)
+        self.assertEqual(backfilled["waitSeconds"]["mean"], (99 + 147) / 4)
+        table, _ = self.troupe("simulate", "--swf", path)
+        self.assertRegex(table, r"FIGURE +in order +no estimates +backfilled")
+        self.assertRegex(table, r"processors used")
+        _, said = self.troupe("simulate", "--swf", self.write("1 0 -1\n"),
+                              "--processors", "4", code=2)
+        self.assertIn("scenario.json:1:", said)
+        _, said = self.troupe("simulate", "--swf", path, path, code=2)
+        self.assertIn("--swf", said)
+
 
 if __name__ == "__main__":
     unittest.main()
