@@ -244,7 +244,8 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
     [this](const run_query& x) -> caf::result<query_answer> {
       auto promise = self->make_response_promise<query_answer>();
       query_answer answer;
-      auto view = runtime::answer(*core, vitals, x.what, now(), &decided);
+      auto view
+        = runtime::answer(*core, vitals, x.what, now(), &decided, cluster_id);
       if (view)
         answer.view
           = std::make_shared<const boost::json::value>(std::move(*view));

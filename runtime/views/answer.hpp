@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include <boost/json/value.hpp>
 
 #include "messages/command.hpp"
@@ -22,11 +24,12 @@ namespace troupe::runtime {
 /// before, whatever has come or gone meanwhile.
 ///
 /// `decided` is what `why` tells of the past; without, it tells of the present.
+/// `cluster_id` is the journal's.
 ///
 /// Errors: `not_found` with the name; `bad_input` for a limit or a cursor that
 /// is none, with `/limit` or `/cursor` as pointer.
 [[nodiscard]] expected<boost::json::value, refusal>
 answer(const cluster& c, const vitals& v, const query& x, timestamp now,
-       const decisions* decided = nullptr);
+       const decisions* decided = nullptr, std::string_view cluster_id = {});
 
 } // namespace troupe::runtime

@@ -23,6 +23,8 @@ struct present {
   timestamp now;
   /// Null if nobody keeps them.
   const decisions* decided = nullptr;
+  /// Of the journal.
+  std::string_view cluster_id = {};
 };
 
 using answered = expected<boost::json::value, refusal>;

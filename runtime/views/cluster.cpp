@@ -41,6 +41,7 @@ boost::json::value reason_json(reason x) {
 cluster_view totals_of(const present& p) {
   cluster_view view;
   view.version = p.cluster.version();
+  view.id = p.cluster_id;
   view.nodes = no_counts<uint32_t, node_state>();
   view.tasks = no_counts<uint64_t, task_state>();
   view.jobs = no_counts<uint32_t, job_state>();

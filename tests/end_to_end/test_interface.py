@@ -409,6 +409,9 @@ class CommandLine(ClusterTest):
         options.write_text('{"unhealthy-aftr": "20s"}')
         said = self.refused("up", "--config", options)
         self.assertIn("unhealthy-after", said)
+        said = self.refused("up", "--nodes", "100000", "--data",
+                            self.folder / "many")
+        self.assertIn("at most 10000", said)
 
     def test_up_tells_metrics_of_its_nodes_apart_if_it_is_asked(self):
         up = self.up(1, "--metrics", "127.0.0.1:0")
@@ -419,6 +422,14 @@ class CommandLine(ClusterTest):
             said = answer.read().decode()
         self.assertIn("troupe_driver_operation_duration_seconds", said)
         self.assertNotIn("troupe_leader", said)
+
+    def test_a_cluster_is_known_by_the_name_of_its_journal(self):
+        first = self.up(1)
+        name = self.get("/v1/cluster")["id"]
+        self.assertRegex(name, "^[0-9a-f]{32}$")
+        first.terminate()
+        self.up(1)
+        self.assertEqual(self.get("/v1/cluster")["id"], name)
 
     def test_a_plan_counts_a_service_once(self):
         self.up(nodes=1)

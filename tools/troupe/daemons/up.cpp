@@ -24,8 +24,16 @@ struct everything {
   std::unique_ptr<runtime::http::server> metrics;
 };
 
+/// Each has a dozen actors and a folder of its own.
+constexpr uint32_t nodes_max = 10'000;
+
 expected<running_daemon, std::string>
 start_up(const config::daemon_options& options) {
+  if (options.nodes > nodes_max)
+    return make_unexpected("--nodes must be at most "
+                           + std::to_string(nodes_max)
+                           + " in one process; more of them want machines of "
+                             "their own, each with `troupe node`");
   auto control = config::controller_of(options);
   if (!control)
     return make_unexpected(control.error());
