@@ -14,6 +14,7 @@
 
 #include "messages/job.hpp"
 #include "messages/result.hpp"
+#include "messages/step.hpp"
 #include "messages/work.hpp"
 
 namespace troupe {
@@ -507,6 +508,11 @@ struct event {
   version_number version = 0;
   timestamp time;
   fact what;
+  /// Of the first fact that came of a step: how many came of it.
+  uint32_t facts = 1;
+  /// Of such a fact: the steps before that left none, since the last one that
+  /// did, and then its own. None if that is a command and all is said.
+  std::vector<step> steps = {};
   bool operator==(const event&) const = default;
 };
 
@@ -517,8 +523,8 @@ struct event {
 /// members, to which a task's fact adds the name of its `job`.
 [[nodiscard]] boost::json::object write_event(const event& x);
 
-/// Writes and reads the line that the journal keeps for an event. The version is
-/// not in the line: the journal knows it.
+/// Writes and reads the line that the journal keeps for an event, which alone
+/// holds steps. The version is not in the line: the journal knows it.
 [[nodiscard]] std::string write_line(const event& x);
 [[nodiscard]] expected<event, std::string>
 read_line(version_number version, std::string_view line);

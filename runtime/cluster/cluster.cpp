@@ -80,9 +80,10 @@ cluster::cluster(cluster_options options) : options_(options) {
 // -- deciding ----------------------------------------------------------------
 
 expected<outcome, refusal> cluster::decide(const command& x, timestamp now) {
-  now_ = std::max(now_, now);
+  begin_step(step_kind::command, now);
   auto result = std::visit([this](const auto& y) { return on(y); }, x);
   settle();
+  end_step();
   if (result) {
     result->version = version_;
     result->term = term_;
@@ -105,7 +106,9 @@ expected<outcome, refusal> cluster::rehearse(const command& x, timestamp now) {
 }
 
 void cluster::advance(timestamp now) {
-  now_ = std::max(now_, now);
+  auto due = next_wake();
+  begin_step(step_kind::time, now);
+  stirred_ = due && *due <= now_;
   release_late_holds();
   pass_gang_times();
   waiting_.wake_due(now_);
@@ -133,6 +136,7 @@ void cluster::advance(timestamp now) {
   while (!ticks_.empty() && ticks_.begin()->first <= now_)
     tick(*jobs_by_birth_.at(ticks_.begin()->second));
   settle();
+  end_step();
 }
 
 std::optional<timestamp> cluster::next_wake() const {
@@ -183,6 +187,9 @@ void cluster::forget_visits(job_record& job) {
 }
 
 void cluster::set_policies(std::set<std::string, std::less<>> names) {
+  begin_step(step_kind::policies, now_);
+  std::set_difference(names.begin(), names.end(), policies_.begin(),
+                      policies_.end(), std::back_inserter(step_.policies));
   policies_ = std::move(names);
   waiting_.wake_if([this](const waiting::job_class& x) {
     return policies_.find(x.policy) != policies_.end();
@@ -190,9 +197,11 @@ void cluster::set_policies(std::set<std::string, std::less<>> names) {
   for (auto& [name, gang] : gangs_)
     if (std::exchange(gang.blocked, false))
       list_gang(gang, members_of(gang));
+  end_step();
 }
 
 std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
+  looked_ = true;
   if (batch_open_)
     return std::nullopt;
   waiting::row_finder row_of
@@ -200,17 +209,29 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
     auto* node = find_node(names_[name]);
     return node == nullptr ? std::nullopt : std::optional{node->row};
   };
-  renew_reservation();
-  auto result = next_gang();
-  if (!result)
-    result = settings_.queue_order == "fair"
-               ? next_fair(tasks_max, row_of)
-               : waiting_.next(
-                 tasks_max, policies_, row_of, first_gang(),
-                 [this](const waiting::job_class& x) { return left_for(x); },
-                 [this](queue_key key, const waiting::job_class& x) {
-                   return is_behind(key, x.estimate);
-                 });
+  auto look = [&] {
+    renew_reservation();
+    auto found = next_gang();
+    if (!found)
+      found = settings_.queue_order == "fair"
+                ? next_fair(tasks_max, row_of)
+                : waiting_.next(
+                  tasks_max, policies_, row_of, first_gang(),
+                  [this](const waiting::job_class& x) { return left_for(x); },
+                  [this](queue_key key, const waiting::job_class& x) {
+                    return is_behind(key, x.estimate);
+                  });
+    return found;
+  };
+  // Who was passed over for good may have stood before others. So to look twice
+  // is as to look once.
+  auto heads = [this] { return std::pair{waiting_.first(), first_gang()}; };
+  auto before = heads();
+  auto result = look();
+  while (!result && heads() != before) {
+    before = heads();
+    result = look();
+  }
   if (result) {
     batch_open_ = true;
     asked_behind_ = result->behind;
@@ -221,11 +242,15 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
 }
 
 void cluster::abandon() {
+  if (!batch_open_)
+    return;
+  begin_step(step_kind::no_proposal, now_);
   batch_open_ = false;
   asked_behind_ = false;
   asked_.clear();
   if (auto at = gangs_.find(std::exchange(asked_gang_, {})); at != gangs_.end())
     list_gang(at->second, members_of(at->second));
+  end_step();
 }
 
 std::optional<uint32_t>
@@ -250,12 +275,17 @@ cluster::next_index(const job_record& job, std::optional<uint32_t> only) {
 }
 
 void cluster::commit(const placement::proposal& x, timestamp now) {
-  now_ = std::max(now_, now);
+  begin_step(step_kind::proposal, now);
   batch_open_ = false;
-  if (!asked_gang_.empty()) {
+  if (asked_gang_.empty())
+    commit_tasks(x);
+  else
     commit_gang(x);
-    return settle();
-  }
+  settle();
+  end_step();
+}
+
+void cluster::commit_tasks(const placement::proposal& x) {
   auto asked = std::exchange(asked_, {});
   auto behind = std::exchange(asked_behind_, false);
   // What is proposed and not carried out was counted as taken when the asks
@@ -319,7 +349,6 @@ void cluster::commit(const placement::proposal& x, timestamp now) {
     if (auto at = jobs_by_birth_.find(born);
         at != jobs_by_birth_.end() && waiting_.at(at->second->klass).blocked)
       roll(*at->second);
-  settle();
 }
 
 std::optional<queue_key> cluster::first_gang() const {
@@ -356,6 +385,7 @@ void cluster::settle() {
   settle_members();
   wake_quotas();
   if (!helped_.empty() || !populated_.empty()) {
+    stirred_ = true;
     waiting_.note_help();
     std::sort(helped_.begin(), helped_.end());
     helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());

@@ -226,6 +226,11 @@ public:
   [[nodiscard]] const placement::comparison& shadow() const { return shadow_; }
 
 private:
+  // steps.cpp
+  void begin_step(step_kind kind, timestamp now);
+  void end_step();
+  void note_silent_step();
+
   // decide_jobs.cpp
   expected<outcome, refusal> on(const submit_jobs& x);
   expected<outcome, refusal> on(const stop_job& x);
@@ -378,10 +383,16 @@ private:
   expected<outcome, refusal> on(const note_troubles& x);
   expected<outcome, refusal> on(const take_reports& x);
   void take_report(node_record& node, const task_report& x);
+  void note_stray(node_record& node, allocation_id allocation,
+                  std::vector<allocation_id>& in,
+                  std::vector<allocation_id>& not_in);
   bool take_attempt(job_record& job, uint32_t index, const task_report& x);
   void restart_attempt(job_record& job, uint32_t index, const task_report& x);
   void end_attempt(job_record& job, uint32_t index, const task_report& x);
   void after_end(job_record& job, uint32_t index, const task_record& before);
+
+  // cluster.cpp
+  void commit_tasks(const placement::proposal& x);
 
   // decide_preemption.cpp
   /// What found no place, and why.
@@ -733,6 +744,16 @@ private:
   /// and rows where labelled tasks came that others may want to be near.
   std::vector<placement::node_index> helped_;
   std::vector<placement::node_index> populated_;
+  /// What is being decided on, when it began, and the facts before it.
+  step step_;
+  timestamp step_began_after_;
+  size_t step_first_event_ = 0;
+  /// Whether something came of it that is in no fact.
+  bool stirred_ = false;
+  /// Whether something to ask a policy was looked for since the step before.
+  bool looked_ = false;
+  /// Those since the last fact that left none, and when they were.
+  std::vector<std::pair<timestamp, step>> silent_steps_;
   bool folding_ = false;
   bool rehearsing_ = false;
   bool batch_open_ = false;

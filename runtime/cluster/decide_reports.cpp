@@ -92,10 +92,9 @@ void cluster::take_report(node_record& node, const task_report& x) {
                   : work_kind::stop;
     if (item.kind == work_kind::forget) {
       if (node.strays.erase(allocation) > 0)
-        close_or_open(node);
-    } else {
-      node.strays.insert(allocation);
-      close_or_open(node);
+        note_stray(node, allocation, step_.gone, step_.strays);
+    } else if (node.strays.insert(allocation).second) {
+      note_stray(node, allocation, step_.strays, step_.gone);
     }
     give(node.profile.name, std::move(item));
     return;
@@ -143,6 +142,17 @@ void cluster::take_report(node_record& node, const task_report& x) {
     // Not for a node to say.
     break;
   }
+}
+
+/// No fact tells what runs on a node that is not to run there.
+void cluster::note_stray(node_record& node, allocation_id allocation,
+                         std::vector<allocation_id>& in,
+                         std::vector<allocation_id>& not_in) {
+  close_or_open(node);
+  step_.node = node.profile.name;
+  stirred_ = true;
+  if (std::erase(not_in, allocation) == 0)
+    in.push_back(allocation);
 }
 
 /// Compares the attempt that `x` is about with the present one. Returns false if

@@ -102,9 +102,11 @@ void waiting::block(class_id id, placement::refusal why, timestamp now,
   auto& x = *classes_[id];
   x.refusal = std::move(why);
   x.behind = behind;
+  // Not of the class's number: that depends on how often it was made anew.
+  auto seed = x.jobs.empty() ? 0 : x.jobs.begin()->second->born;
   // What helped while the proposal was being made is not in it.
   x.blocked = !x.helped;
-  auto pause = x.blocked ? pause_before({}, x.tries, id) : std::nullopt;
+  auto pause = x.blocked ? pause_before({}, x.tries, seed) : std::nullopt;
   refresh_try(id, pause ? now + *pause : timestamp{});
   refresh_head(id);
 }

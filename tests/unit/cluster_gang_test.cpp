@@ -375,6 +375,17 @@ TEST_CASE("a gang that waits costs nothing but a few tries") {
   CHECK(tries == 6);
 }
 
+TEST_CASE("a gang does not wait for a job that no policy places") {
+  cluster_fixture c;
+  join_small(c, 1, 2);
+  c.submit(a_job("a").strategy("nobody").priority(5));
+  c.submit(a_job("b").tasks(2).gang());
+  // Found at the first look, also behind what is passed over for good.
+  auto batch = c.core.next_batch(100);
+  REQUIRE(batch.has_value());
+  CHECK_FALSE(batch->gang.empty());
+}
+
 TEST_CASE("gangs do not gather anew when a controller takes over") {
   cluster_fixture c;
   join_small(c, 1, 2);

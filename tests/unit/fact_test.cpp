@@ -148,6 +148,26 @@ TEST_CASE("members that an older version did not write have their defaults") {
   CHECK(x->what == fact{node_labelled{"n", {}, 1, {}}});
 }
 
+TEST_CASE("the journal holds what a fact came of, and users are not shown it") {
+  event x{3, {5'000}, job_scaled{"x", 2}};
+  CHECK(write_line(x)
+        == R"({"type":"jobScaled","ms":5000,"job":"x","count":2})");
+  x.facts = 2;
+  x.steps = {{.kind = step_kind::time, .ago = std::chrono::milliseconds{20}},
+             {.kind = step_kind::proposal}};
+  auto line = write_line(x);
+  CHECK(line.ends_with(R"("facts":2,"steps":[{"kind":"time","ago":20},)"
+                       R"({"kind":"proposal"}]})"));
+  auto y = read_line(3, line);
+  REQUIRE(y);
+  CHECK(*y == x);
+  CHECK(!write_event(x).contains("steps"));
+  // What only a newer version knows is no reason to refuse the fact.
+  y = read_line(3, R"({"type":"jobScaled","ms":5,"steps":[{"kind":"dream"}]})");
+  REQUIRE(y);
+  CHECK(y->steps == std::vector<step>{{.kind = step_kind::untold}});
+}
+
 TEST_CASE("what cannot be read is refused with its version and a reason") {
   auto error_of = [](std::string_view line) {
     auto x = read_line(7, line);
