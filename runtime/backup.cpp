@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <optional>
 
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include "runtime/journal/file_lock.hpp"
 #include "runtime/journal/open.hpp"
 #include "runtime/recovery.hpp"
 
@@ -170,6 +170,62 @@ restore_backup(std::string_view backup, const fs::path& path) {
                            + error.message());
   sync_folder(path.parent_path());
   return content;
+}
+
+// -- to look at ------------------------------------------------------------------
+
+namespace {
+
+expected<std::shared_ptr<const scratch>, std::string> make_scratch() {
+  auto result = std::make_shared<const scratch>();
+  if (result->path().empty())
+    return trouble(fs::temp_directory_path(), "make a folder in");
+  return result;
+}
+
+expected<journal_copy, std::string>
+open_in(std::shared_ptr<const scratch> folder) {
+  auto opened
+    = open_journal("sqlite:" + (folder->path() / "journal.db").string(), {});
+  if (!opened)
+    return make_unexpected(opened.error().message);
+  return journal_copy{std::move(folder), std::move(*opened)};
+}
+
+} // namespace
+
+expected<journal_copy, std::string>
+open_copy_of_backup(std::string_view backup) {
+  auto bytes = unsealed(backup);
+  if (!bytes)
+    return make_unexpected(bytes.error());
+  auto folder = make_scratch();
+  if (!folder)
+    return make_unexpected(folder.error());
+  if (auto ok = write_durably(*bytes, (*folder)->path() / "journal.db"); !ok)
+    return make_unexpected(ok.error());
+  return open_in(std::move(*folder));
+}
+
+expected<journal_copy, std::string> open_copy_of(const fs::path& path) {
+  auto lock = file_lock::keep_free(path);
+  if (!lock)
+    return make_unexpected(lock.error().message);
+  std::error_code error;
+  auto folder = make_scratch();
+  if (!folder)
+    return make_unexpected(folder.error());
+  // What was written last may only be in the log.
+  for (auto end : {"", "-wal"}) {
+    auto from = path.string() + end;
+    if (*end != '\0' && !fs::exists(from, error))
+      continue;
+    fs::copy_file(from, (*folder)->path() / (std::string{"journal.db"} + end),
+                  error);
+    if (error)
+      return make_unexpected("cannot copy " + from + ": " + error.message());
+  }
+  return open_in(std::move(*folder));
 }
 
 } // namespace troupe::runtime

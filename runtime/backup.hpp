@@ -5,6 +5,7 @@
 /// anybody relies on it.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -39,5 +40,21 @@ struct backup_content {
 /// Errors: a sentence; `path` is there already, the backup is damaged.
 [[nodiscard]] expected<backup_content, std::string>
 restore_backup(std::string_view backup, const std::filesystem::path& path);
+
+/// A journal of our own, to look at: whatever is done with it, the one that it
+/// was copied from stays as it is. Goes with its folder.
+struct journal_copy {
+  std::shared_ptr<const void> folder;
+  std::unique_ptr<journal> what;
+};
+
+/// Of what `backup_of` made. Errors: a sentence; the backup is damaged.
+[[nodiscard]] expected<journal_copy, std::string>
+open_copy_of_backup(std::string_view backup);
+
+/// Of the journal at `path`. Errors: a sentence; a controller runs on it, or it
+/// cannot be read.
+[[nodiscard]] expected<journal_copy, std::string>
+open_copy_of(const std::filesystem::path& path);
 
 } // namespace troupe::runtime

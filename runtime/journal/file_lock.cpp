@@ -57,6 +57,18 @@ file_lock::take(const std::filesystem::path& journal_path) {
   return lock;
 }
 
+expected<file_lock, journal_error>
+file_lock::keep_free(const std::filesystem::path& journal_path) {
+  auto path = journal_path.string() + ".lock";
+  auto lock = file_lock{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (lock.fd_ >= 0 && flock(lock.fd_, LOCK_SH | LOCK_NB) != 0
+      && errno == EWOULDBLOCK)
+    return unexpected{refuse(journal_ec::in_use, journal_path.string(),
+                             "is in use by " + holder_name(lock.fd_)
+                               + "; stop that controller, or ask it instead")};
+  return lock;
+}
+
 file_lock::file_lock(int fd) : fd_{fd} {}
 
 file_lock::file_lock(file_lock&& other) noexcept

@@ -16,6 +16,11 @@ public:
   [[nodiscard]] static expected<file_lock, journal_error>
   take(const std::filesystem::path& journal_path);
 
+  /// Keeps others from taking it, and writes nothing; where there is no lock to
+  /// take, nobody ever did. Errors: `in_use` naming the process that holds it.
+  [[nodiscard]] static expected<file_lock, journal_error>
+  keep_free(const std::filesystem::path& journal_path);
+
   file_lock(file_lock&& other) noexcept;
 
   file_lock& operator=(file_lock&&) = delete;

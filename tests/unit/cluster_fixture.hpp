@@ -199,6 +199,15 @@ public:
     base_ = core.version();
   }
 
+  /// Begins with all facts of another cluster, as a controller that takes over.
+  void begin_with_facts(const cluster_fixture& x) {
+    for (auto& y : x.events)
+      core.apply(y);
+    events = x.events;
+    now = x.now;
+    forget_said();
+  }
+
   /// Whether a replay of all facts and a snapshot both give this state.
   void check_copies() const {
     runtime::cluster replayed;

@@ -111,6 +111,7 @@ constexpr auto known_values = std::to_array<known_words>({
   {"", "--driver", "docker process simulated"},
   {"", "--drivers", "docker process simulated"},
   {"", "--strategy", "binpack spread firstFit roundRobin leastLoaded"},
+  {"", "--policy", "binpack spread firstFit roundRobin leastLoaded"},
   {"", "--compare", "all binpack spread firstFit roundRobin leastLoaded"},
   {"", "--order", "priority fifo sjf fair"},
   {"", "--log-level", "trace debug info warn error off"},

@@ -43,6 +43,10 @@ show_node(const json_value& node, const json_value& tasks, const screen& s);
 /// Runs of one scenario beside each other.
 [[nodiscard]] std::string
 show_simulations(const json_value& runs, const screen& s);
+/// Whether a journal was decided again as before.
+[[nodiscard]] std::string show_replay(const json_value& x, const screen& s);
+/// What another policy would have made of it.
+[[nodiscard]] std::string show_what_if(const json_value& x, const screen& s);
 [[nodiscard]] std::string
 show_cluster(const json_value& cluster, const screen& s);
 

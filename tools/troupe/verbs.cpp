@@ -48,6 +48,7 @@ constexpr auto debugging = std::to_array<verb>({
 constexpr auto operating = std::to_array<verb>({
   {"plan", "say what a change would do, and do nothing", run_plan},
   {"simulate", "play a scenario on a virtual clock", run_simulate},
+  {"replay", "decide again what a journal holds", run_replay},
   {"drain", "move the tasks of nodes elsewhere", run_drain},
   {"cordon", "place nothing more on nodes", run_cordon},
   {"uncordon", "let nodes take work again", run_uncordon},

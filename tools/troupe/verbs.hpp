@@ -65,6 +65,7 @@ int run_logs(int argc, char** argv);
 int run_exec(int argc, char** argv);
 int run_plan(int argc, char** argv);
 int run_simulate(int argc, char** argv);
+int run_replay(int argc, char** argv);
 int run_drain(int argc, char** argv);
 int run_cordon(int argc, char** argv);
 int run_uncordon(int argc, char** argv);
