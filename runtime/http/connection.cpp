@@ -16,7 +16,8 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr auto buffer_bytes = std::size_t{4 * 1024};
+// Enough for most heads; grows for the others. Thousands may wait for news.
+constexpr auto buffer_bytes = std::size_t{2 * 1024};
 // For bodies; larger reads gain nothing.
 constexpr auto buffer_bytes_max = std::size_t{64 * 1024};
 
