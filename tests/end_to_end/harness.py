@@ -15,11 +15,10 @@ import tempfile
 import threading
 import time
 import unittest
-import urllib.error
 import urllib.parse
 import urllib.request
 
-from interface import Interface
+from interface import Interface, send
 
 # How long a busy machine may take for what takes an idle one a moment.
 PATIENCE_S = float(os.environ.get("TROUPE_TEST_PATIENCE", "60"))
@@ -247,16 +246,7 @@ class ClusterTest(unittest.TestCase):
             self.address + path, method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **(headers or {})})
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-                status, kind, text = (answer.status,
-                                      answer.headers.get_content_type(),
-                                      answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                status, kind, text = (error.code,
-                                      error.headers.get_content_type(),
-                                      error.read())
+        status, kind, text = send(request, PATIENCE_S)
         self.judge(method, path, status, kind, text)
         if kind.endswith("json"):
             return status, json.loads(text) if text else None

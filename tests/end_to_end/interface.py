@@ -21,6 +21,18 @@ JUDGED_BYTES_MAX = 100_000
 JUDGED_MAX = 25
 
 
+def send(request, timeout):
+    """Status, media type and body of an answer, whatever the status is."""
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return (answer.status, answer.headers.get_content_type(),
+                    answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return (error.code, error.headers.get_content_type(),
+                    error.read())
+
+
 class Interface:
 
     def __init__(self, document):
@@ -130,15 +142,6 @@ class Interface:
             path += "?" + urllib.parse.urlencode(query)
         request = urllib.request.Request(address + path, method=method,
                                          data=data, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                status, kind, text = (answer.status,
-                                      answer.headers.get_content_type(),
-                                      answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                status, kind, text = (error.code,
-                                      error.headers.get_content_type(),
-                                      error.read())
+        status, kind, text = send(request, 60)
         self.check(method, path, status, kind, text)
         return status, json.loads(text) if kind.endswith("json") else text

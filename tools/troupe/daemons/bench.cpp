@@ -41,6 +41,19 @@ void print(const runtime::placement::bench_result& x) {
 
 } // namespace
 
+std::optional<int> read_flags(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return 0;
+  } catch (const CLI::ParseError& x) {
+    std::cerr << "troupe: " << x.what() << '\n';
+    return 2;
+  }
+  return std::nullopt;
+}
+
 int run_bench_place(int argc, char** argv) {
   CLI::App app{
     "Places generated tasks on generated nodes, all nodes scored for "
@@ -59,15 +72,8 @@ int run_bench_place(int argc, char** argv) {
                 "affinity antiAffinity spread churn unschedulable "
                 "preemption gang")
     ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return 0;
-  } catch (const CLI::ParseError& x) {
-    std::cerr << "troupe: " << x.what() << '\n';
-    return 2;
-  }
+  if (auto code = read_flags(app, argc, argv))
+    return *code;
   auto scenarios = scenario == "all" ? runtime::placement::bench_scenarios()
                                      : std::vector<std::string>{scenario};
   for (auto& x : scenarios) {

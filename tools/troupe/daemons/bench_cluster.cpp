@@ -322,15 +322,8 @@ int run_bench_cluster(int argc, char** argv) {
     ->capture_default_str();
   app.add_option("--data", o.data,
                  "Where the journal is made; default: a directory of its own");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return 0;
-  } catch (const CLI::ParseError& x) {
-    std::cerr << "troupe: " << x.what() << '\n';
-    return 2;
-  }
+  if (auto code = read_flags(app, argc, argv))
+    return *code;
   auto own = o.data.empty();
   if (own)
     o.data = (fs::temp_directory_path()

@@ -341,15 +341,8 @@ int run_bench_docker(int argc, char** argv) {
                 "How many the engine alone starts at a time")
     ->check(CLI::PositiveNumber)
     ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return 0;
-  } catch (const CLI::ParseError& x) {
-    std::cerr << "troupe: " << x.what() << '\n';
-    return 2;
-  }
+  if (auto code = read_flags(app, argc, argv))
+    return *code;
   return run(o);
 }
 

@@ -228,15 +228,8 @@ int run_bench_trace(int argc, char** argv) {
     ->delimiter(',');
   app.add_option("--seeds", flags.seeds, "Orders of arrival")
     ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return 0;
-  } catch (const CLI::ParseError& x) {
-    std::cerr << "troupe: " << x.what() << '\n';
-    return 2;
-  }
+  if (auto code = read_flags(app, argc, argv))
+    return *code;
   if (auto ok = run(std::move(flags)); !ok) {
     std::cerr << "troupe: " << ok.error() << '\n';
     return 2;
