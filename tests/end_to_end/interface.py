@@ -2,7 +2,7 @@
 made from it alone, and a judge of what is answered.
 
 The judge needs the Python library jsonschema; without it nothing is judged, and
-the test of the description says that it is skipped."""
+the test of the description fails and says so."""
 
 import json
 import re

@@ -6,24 +6,27 @@ import json
 import pathlib
 import re
 import resource
+import selectors
 import socket
 import subprocess
 import threading
+import time
 import unittest
 import urllib.request
 
 import interface
 
-from harness import (ClusterTest, binary, eventually, resident_bytes,
-                     shell)
+from harness import (PATIENCE_S, ClusterTest, binary, eventually,
+                     resident_bytes, shell)
 
 
-@unittest.skipIf(interface.jsonschema is None,
-                 "the Python library jsonschema is not installed")
 class Description(ClusterTest):
 
     def setUp(self):
         super().setUp()
+        if interface.jsonschema is None:
+            self.fail("the Python library jsonschema is not here: "
+                      "tools/install test, or apt-get install python3-jsonschema")
         self.up(nodes=2)
         self.document = self.get("/openapi.json")
         self.aut = interface.Interface(self.document)
@@ -193,6 +196,103 @@ class Lists(ClusterTest):
             self.get("/v1/actors")["items"][:3])
 
 
+def allow_descriptors(test, wanted):
+    """Lets this process, and what it starts, have so many until `test` ends."""
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    test.assertTrue(
+        most >= wanted or most == resource.RLIM_INFINITY,
+        f"only {most} descriptors are allowed here and {wanted} are needed: run "
+        f"`ulimit -Hn {wanted}` as root before, or raise LimitNOFILE")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, wanted), most))
+    test.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (before, most))
+
+
+class Client:
+    """Asks over one connection again and again; never waits."""
+
+    def __init__(self, host, port, paths):
+        self.socket = socket.create_connection((host, port))
+        self.socket.setblocking(False)
+        self.asks = [f"GET {x} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+                     for x in paths]
+        self.answers = 0
+        self.input = b""
+
+    def ask(self):
+        # Less than any socket's buffer.
+        self.socket.send(self.asks[self.answers % len(self.asks)])
+
+    def hear(self):
+        """Whether an answer is complete, which must be a good one."""
+        piece = self.socket.recv(1 << 16)
+        if not piece:
+            raise AssertionError(f"cut off after {self.input!r}")
+        self.input += piece
+        head, end, body = self.input.partition(b"\r\n\r\n")
+        if not end:
+            return False
+        size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        if len(body) < size:
+            return False
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise AssertionError(self.input.decode())
+        self.input = b""
+        self.answers += 1
+        return True
+
+
+class Clients(ClusterTest):
+
+    COUNT = 1_000
+    ANSWERS_EACH = 20
+    JOBS = 100
+    TASKS_EACH = 5
+
+    def test_a_thousand_clients_at_once_are_answered_while_tasks_are_placed(self):
+        allow_descriptors(self, self.COUNT + 500)
+        up = self.up(4, drivers="simulated", capacity="cpu=64,memory=64GiB")
+        host, port = up.http.split(":")
+        clients = [Client(host, int(port), ["/v1/cluster", "/v1/jobs?limit=5",
+                                            "/v1/queue", "/v1/nodes", "/healthz"])
+                   for _ in range(self.COUNT)]
+        self.addCleanup(lambda: [x.socket.close() for x in clients])
+
+        def submit_all():
+            for i in range(self.JOBS):
+                self.submit({
+                    "name": f"job-{i}", "kind": "batch", "driver": "simulated",
+                    "command": ["x"], "count": self.TASKS_EACH, "cpu": 0.1,
+                    "memory": "1MiB", "simulate": {"duration": "1ms"}})
+
+        submitter = threading.Thread(target=submit_all)
+        with selectors.DefaultSelector() as ready:
+            for x in clients:
+                ready.register(x.socket, selectors.EVENT_READ, x)
+                x.ask()
+            submitter.start()
+            # They go on for as long as jobs come in.
+            deadline = time.monotonic() + PATIENCE_S
+            busy = self.COUNT
+            while busy:
+                self.assertLess(time.monotonic(), deadline,
+                                f"{busy} clients wait for answers")
+                for key, _ in ready.select(1):
+                    x = key.data
+                    if not x.hear():
+                        continue
+                    if x.answers < self.ANSWERS_EACH or submitter.is_alive():
+                        x.ask()
+                    else:
+                        ready.unregister(x.socket)
+                        busy -= 1
+        submitter.join(PATIENCE_S)
+        self.assertFalse(submitter.is_alive())
+        for i in range(self.JOBS):
+            self.wait_for_job(f"job-{i}", "succeeded")
+        for x in clients:
+            self.assertGreaterEqual(x.answers, self.ANSWERS_EACH)
+
+
 class Watchers(ClusterTest):
 
     # Those of whom many look at once, and what they may cost together.
@@ -200,13 +300,7 @@ class Watchers(ClusterTest):
     BYTES_MAX = 50_000_000
 
     def test_thousands_who_wait_are_cheap_and_hinder_nobody(self):
-        wanted = self.COUNT + 500
-        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if most < wanted:
-            self.skipTest(f"only {most} descriptors are allowed here")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, wanted), most))
-        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
-                        (before, most))
+        allow_descriptors(self, self.COUNT + 500)
         up = self.up(nodes=1)
         host, port = up.http.split(":")
         version = self.get("/v1/cluster")["version"]
