@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include "runtime/log.hpp"
@@ -93,6 +94,12 @@ expected<void, std::string> check(const tls_files& x) {
   if (auto found = read_certificates(x); !found)
     return make_unexpected(found.error());
   return {};
+}
+
+bool names_hosts(const tls_context& x) {
+  return X509_get_ext_by_NID(SSL_CTX_get0_certificate(x.get()),
+                             NID_subject_alt_name, -1)
+         >= 0;
 }
 
 void keep_certificates(const tls_files& x) {

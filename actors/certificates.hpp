@@ -30,6 +30,10 @@ read_certificates(const tls_files& x);
 /// Errors: a sentence that names the file.
 [[nodiscard]] expected<void, std::string> check(const tls_files& x);
 
+/// Whether it names hosts, in `subjectAltName`: clients of HTTPS want that, nodes
+/// do not.
+[[nodiscard]] bool names_hosts(const tls_context& x);
+
 /// Takes care of `x` for the connections of this process, for as long as it
 /// lives: CAF reads the files anew for each of them, and ends the process if they
 /// are of no use at that moment, as when they are being replaced.

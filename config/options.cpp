@@ -70,6 +70,14 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+/// Splits `https://HOST:PORT`; the scheme may be absent.
+std::pair<std::string, std::string> split_scheme(const std::string& text) {
+  auto end = text.find("://");
+  if (end == std::string::npos)
+    return {"", text};
+  return {text.substr(0, end), text.substr(end + 3)};
+}
+
 expected<milliseconds, std::string>
 duration(const std::string& flag, const std::string& text) {
   auto result = read_duration(text);
@@ -78,6 +86,19 @@ duration(const std::string& flag, const std::string& text) {
   if (result->count() <= 0)
     return make_unexpected("--" + flag + " must be more than nothing");
   return *result;
+}
+
+/// What a server shows to clients: always the newest files that are of use.
+std::function<runtime::http::tls_context()>
+certificates_of(const std::string& flag, const tls_files& tls) {
+  keep_certificates(tls);
+  auto now = kept_certificates(tls.certificate);
+  if (now && !names_hosts(now))
+    runtime::log::warn(
+      "{} names no host (subjectAltName), so clients of --{} will hardly trust "
+      "it; README.md tells how to make one that does",
+      tls.certificate, flag);
+  return [name = tls.certificate] { return kept_certificates(name); };
 }
 
 } // namespace
@@ -89,7 +110,9 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
     ->envname("TROUPE_CONFIG");
   add(app, "data", to.data, "Directory for everything that is kept");
   if (has_controller) {
-    add(app, "http", to.http, "Address of REST and the dashboard");
+    add(app, "http", to.http,
+        "Address of REST and the dashboard; HTTPS beyond loopback, or if it "
+        "begins with https://");
     add(app, "listen", to.listen, "Address where nodes join");
     add(app, "journal", to.journal,
         "memory, or sqlite:PATH; default: journal.db in the data directory");
@@ -133,7 +156,7 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
     add(app, "metrics", to.metrics,
         has_controller
           ? "Address of the nodes' metrics alone; default: only with the rest"
-          : "Address of the node's own metrics");
+          : "Address of the node's own metrics; HTTPS beyond loopback");
   }
   if (which == daemon::node) {
     add(app, "controller", to.controller, "HOST:PORT[,HOST:PORT] to join");
@@ -220,6 +243,42 @@ read_host_port(const std::string& flag, const std::string& text) {
   return result;
 }
 
+expected<runtime::http::server_options, std::string>
+read_http(const std::string& flag, const std::string& text,
+          const tls_files& tls) {
+  auto [scheme, address] = split_scheme(text);
+  auto at = read_host_port(flag, address);
+  if (!at)
+    return make_unexpected(at.error());
+  if (scheme != "" && scheme != "http" && scheme != "https")
+    return make_unexpected("--" + flag + " " + text
+                           + ": there is only http:// and https://");
+  auto here = is_loopback(at->host);
+  auto by_tls = scheme == "https" || (scheme == "" && !here);
+  if (by_tls && !tls.complete())
+    return make_unexpected(
+      "--" + flag + " " + text
+      + (here
+           ? " wants a certificate"
+           : " is reached by other machines, and nothing may travel there in "
+             "the clear")
+      + ": give --tls-ca, --tls-cert and --tls-key as well"
+      + (here ? ""
+              : ", or serve on 127.0.0.1. Behind something that ends TLS write "
+                "--"
+                  + flag + " http://" + address));
+  runtime::http::server_options result;
+  result.host = at->host;
+  result.port = at->port;
+  if (by_tls)
+    result.certificates = certificates_of(flag, tls);
+  else if (!here)
+    runtime::log::warn("--{} {} is in the clear, tokens among it: nobody but "
+                       "what ends TLS for it should reach it",
+                       flag, text);
+  return result;
+}
+
 expected<resources, std::string>
 read_capacity(const std::string& text, resources found) {
   for (auto& part : split(text, ',')) {
@@ -280,7 +339,7 @@ expected<tls_files, std::string> tls_of(const daemon_options& x) {
 expected<void, std::string>
 read_tokens(const daemon_options& x, runtime::access::guard& to) {
   namespace access = runtime::access;
-  auto http = read_host_port("http", x.http);
+  auto http = read_host_port("http", split_scheme(x.http).second);
   if (!http)
     return make_unexpected(http.error());
   if (!x.tokens.empty()) {
@@ -315,15 +374,15 @@ std::string journal_address(const daemon_options& x) {
 
 expected<controller_options, std::string>
 controller_of(const daemon_options& x) {
-  auto http = read_host_port("http", x.http);
-  if (!http)
-    return make_unexpected(http.error());
   auto listen = read_host_port("listen", x.listen);
   if (!listen)
     return make_unexpected(listen.error());
   auto tls = tls_of(x);
   if (!tls)
     return make_unexpected(tls.error());
+  auto http = read_http("http", x.http, *tls);
+  if (!http)
+    return make_unexpected(http.error());
   if (!is_loopback(listen->host) && !tls->complete())
     return make_unexpected(
       "--listen " + x.listen
@@ -352,8 +411,7 @@ controller_of(const daemon_options& x) {
     result.black_box.store.file = fs::path{x.data} / "output.db";
   result.guard = guard;
   result.audit = *audit;
-  result.http.host = http->host;
-  result.http.port = http->port;
+  result.http = std::move(*http);
   result.http.allowed_hosts = x.allowed_hosts;
   result.listen_host = listen->host;
   result.listen_port = listen->port;

@@ -70,6 +70,13 @@ struct host_port {
 [[nodiscard]] expected<host_port, std::string>
 read_host_port(const std::string& flag, const std::string& text);
 
+/// Where HTTP is served, and with which certificates, if by TLS:
+/// `[http://|https://]HOST:PORT`. Who does not say gets HTTP on loopback and HTTPS
+/// beyond. Errors: among others, that there is no certificate for that.
+[[nodiscard]] expected<runtime::http::server_options, std::string>
+read_http(const std::string& flag, const std::string& text,
+          const tls_files& tls);
+
 /// `cpu=4,memory=8GiB,gpu=2,license-x=1`; what is not named is `found`.
 [[nodiscard]] expected<resources, std::string>
 read_capacity(const std::string& text, resources found);

@@ -15,13 +15,14 @@ namespace troupe::runtime::http {
 namespace {
 
 using boost::system::error_code;
+using tcp = boost::asio::ip::tcp;
 
 // Enough for most heads; grows for the others. Thousands may wait for news.
 constexpr auto buffer_bytes = std::size_t{2 * 1024};
 // For bodies; larger reads gain nothing.
 constexpr auto buffer_bytes_max = std::size_t{64 * 1024};
 
-std::string to_text(const boost::asio::ip::tcp::endpoint& x) {
+std::string to_text(const tcp::endpoint& x) {
   auto address = x.address().to_string();
   if (x.address().is_v6())
     address = "[" + address + "]";
@@ -29,7 +30,7 @@ std::string to_text(const boost::asio::ip::tcp::endpoint& x) {
 }
 
 /// The address of this end as it would stand in `Host`.
-std::string host_of(boost::asio::ip::tcp::endpoint x) {
+std::string host_of(tcp::endpoint x) {
   auto address = x.address();
   // An IPv4 client of a socket for both kinds.
   if (address.is_v6() && address.to_v6().is_v4_mapped())
@@ -41,25 +42,51 @@ std::string host_of(boost::asio::ip::tcp::endpoint x) {
 
 } // namespace
 
-connection::connection(loop& owner, tcp::socket socket, std::uint64_t number)
-  : owner_(owner), socket_(std::move(socket)), number_(number),
+connection::connection(loop& owner, transport client, std::uint64_t number)
+  : owner_(owner), client_(std::move(client)), number_(number),
     parser_(owner.parsing()) {
   auto ec = error_code{};
   // Fails only if the client is gone already, which the first read will tell.
-  socket_.set_option(tcp::no_delay{true}, ec);
-  remote_ = to_text(socket_.remote_endpoint(ec));
-  local_ = host_of(socket_.local_endpoint(ec));
+  client_.set_no_delay();
+  remote_ = to_text(client_.socket().remote_endpoint(ec));
+  local_ = host_of(client_.socket().local_endpoint(ec));
 }
 
 void connection::start() {
   in_.resize(buffer_bytes);
-  set_deadline(owner_.options().deadlines.header);
-  read();
+  if (client_.is_tls())
+    greet();
+  else
+    on_greeted();
 }
 
 void connection::turn_away() {
-  in_.resize(buffer_bytes);
-  refuse({503, "too many connections"}, {{"Retry-After", "1"}});
+  turned_away_ = true;
+  start();
+}
+
+void connection::greet() {
+  phase_ = phase::greeting;
+  set_deadline(owner_.options().deadlines.handshake);
+  client_.async_greet([self = shared_from_this()](const error_code& ec) {
+    if (self->phase_ == phase::closed)
+      return;
+    if (ec)
+      self->close();
+    else if (!self->client_.is_tls())
+      self->refuse({400, "this port speaks HTTPS: use an address that begins "
+                         "with https://"});
+    else
+      self->on_greeted();
+  });
+}
+
+void connection::on_greeted() {
+  if (turned_away_)
+    return refuse({503, "too many connections"}, {{"Retry-After", "1"}});
+  phase_ = phase::head;
+  set_deadline(owner_.options().deadlines.header);
+  read();
 }
 
 // -- reading -----------------------------------------------------------------
@@ -103,7 +130,7 @@ void connection::read() {
   if (in_end_ == in_.size())
     return;
   reading_ = true;
-  socket_.async_read_some(
+  client_.async_read_some(
     boost::asio::buffer(in_.data() + in_end_, in_.size() - in_end_),
     [self = shared_from_this()](const error_code& ec, std::size_t size) {
       self->reading_ = false;
@@ -130,6 +157,7 @@ void connection::on_read(std::size_t size) {
 void connection::on_input_end() {
   input_ended_ = true;
   switch (phase_) {
+  case phase::greeting:
   case phase::head:
   case phase::body:
   case phase::streaming:
@@ -293,7 +321,7 @@ void connection::upgrade(command& x) {
     return close();
   phase_ = phase::upgraded;
   web_socket_ = web_socket::accept(
-    std::move(socket_), x.bytes, stream_, owner_.options().deadlines,
+    std::move(client_), x.bytes, stream_, owner_.options().deadlines,
     [self = shared_from_this()] { self->close(); });
 }
 
@@ -320,7 +348,7 @@ void connection::write() {
   write_under_way_ = true;
   write_deadline_
     = std::chrono::steady_clock::now() + owner_.options().deadlines.write;
-  socket_.async_write_some(
+  client_.async_write_some(
     boost::asio::buffer(writing_.data() + written_, writing_.size() - written_),
     [self = shared_from_this()](const error_code& ec, std::size_t size) {
       self->write_under_way_ = false;
@@ -357,7 +385,7 @@ void connection::linger() {
   phase_ = phase::lingering;
   stream_.reset();
   auto ec = error_code{};
-  socket_.shutdown(tcp::socket::shutdown_send, ec);
+  client_.end_output(ec);
   if (ec || input_ended_)
     return close();
   set_deadline(owner_.options().deadlines.linger);
@@ -387,6 +415,7 @@ void connection::sweep(time_point now) {
   case phase::body:
     refuse({408, "the body took too long"});
     break;
+  case phase::greeting:
   case phase::handling:
   case phase::replying:
   case phase::streaming:
@@ -403,8 +432,7 @@ void connection::close() {
   if (std::exchange(phase_, phase::closed) == phase::closed)
     return;
   auto self = shared_from_this();
-  auto ec = error_code{};
-  socket_.close(ec);
+  client_.close();
   if (auto socket = std::exchange(web_socket_, nullptr))
     socket->cut();
   if (auto stream = std::exchange(stream_, nullptr))

@@ -6,9 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "runtime/http/loop.hpp"
+#include "runtime/http/transport.hpp"
 #include "runtime/http/web_socket.hpp"
 
 namespace troupe::runtime::http {
@@ -16,10 +15,11 @@ namespace troupe::runtime::http {
 /// One client. Serves one request after the other; what a client sends ahead
 /// waits in a buffer, and when that is full, in the kernel.
 ///
+///   greeting -> head                     [TLS]
 ///   head -> body -> handling -> replying -> head     [next request]
 ///                            -> streaming -> head    [next request]
 ///                            -> upgraded             a WebSocket from here on
-///   head, body -> replying                           refused, then closed
+///   greeting, head, body -> replying                 refused, then closed
 ///   replying, streaming -> lingering -> closed       last reply
 ///   any -> closed                                    error, deadline, stop
 ///
@@ -27,9 +27,7 @@ namespace troupe::runtime::http {
 /// client has gone. Lives and dies on the thread of the loop.
 class connection : public std::enable_shared_from_this<connection> {
 public:
-  using tcp = boost::asio::ip::tcp;
-
-  connection(loop& owner, tcp::socket socket, std::uint64_t number);
+  connection(loop& owner, transport client, std::uint64_t number);
 
   /// Serves.
   void start();
@@ -47,6 +45,7 @@ public:
 
 private:
   enum class phase : std::uint8_t {
+    greeting,
     head,
     body,
     handling,
@@ -56,6 +55,9 @@ private:
     lingering,
     closed
   };
+
+  void greet();
+  void on_greeted();
 
   // -- reading ---------------------------------------------------------------
 
@@ -83,13 +85,14 @@ private:
   void set_deadline(std::chrono::milliseconds after);
 
   loop& owner_;
-  tcp::socket socket_;
+  transport client_;
   const std::uint64_t number_;
   std::string remote_;
   std::string local_; // As `authority::host`.
 
   phase phase_ = phase::head;
   parser parser_;
+  bool turned_away_ = false;
   bool begun_ = false;      // Some of this request has come.
   bool judged_ = false;     // The head of this request was found good.
   bool keep_alive_ = false; // After this reply comes another request.

@@ -22,7 +22,8 @@ constexpr auto turned_away_max = std::size_t{64};
 /// A deadline is noticed at most a quarter of its length too late, and the
 /// sweep over some thousand connections costs nothing once a second.
 std::chrono::milliseconds interval_for(const deadlines& x) {
-  auto shortest = std::min({x.header, x.body, x.write, x.idle, x.linger});
+  auto shortest
+    = std::min({x.handshake, x.header, x.body, x.write, x.idle, x.linger});
   return std::clamp(shortest / 4, std::chrono::milliseconds{5},
                     std::chrono::milliseconds{1000});
 }
@@ -139,8 +140,13 @@ void loop::welcome(tcp::socket socket) {
   if (!room
       && connections_.size() >= options_.connections_max + turned_away_max)
     return;
+  auto certificates = options_.certificates ? options_.certificates() : nullptr;
+  // Never in the clear instead.
+  if (options_.certificates && !certificates)
+    return;
   auto number = next_connection_++;
-  auto client = std::make_shared<connection>(*this, std::move(socket), number);
+  auto client = std::make_shared<connection>(
+    *this, transport{std::move(socket), certificates}, number);
   connections_.emplace(number, client);
   open_ = connections_.size();
   if (room)

@@ -1,5 +1,6 @@
 #include "runtime/http/server.hpp"
 
+#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -10,6 +11,19 @@
 #include "runtime/http/loop.hpp"
 
 namespace troupe::runtime::http {
+
+namespace {
+
+/// OpenSSL writes to sockets in a way that ends the process if the client has
+/// gone, unless the thread does not hear of it.
+void ignore_broken_pipes() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+} // namespace
 
 class server::impl {
 public:
@@ -34,7 +48,10 @@ server::start(server_options options, handler handle) {
   if (auto ok = x->loop.listen(); !ok)
     return make_unexpected(std::move(ok.error()));
   try {
-    x->thread = std::thread{[loop = &x->loop] { loop->run(); }};
+    x->thread = std::thread{[loop = &x->loop] {
+      ignore_broken_pipes();
+      loop->run();
+    }};
   } catch (const std::system_error& error) {
     return make_unexpected(std::string{"cannot start a thread: "}
                            + error.what());

@@ -13,10 +13,17 @@
 #include "runtime/http/exchange.hpp"
 #include "runtime/http/message.hpp"
 
+struct ssl_ctx_st;
+
 namespace troupe::runtime::http {
+
+/// Certificate and key to show to clients, as OpenSSL has them.
+using tls_context = std::shared_ptr<ssl_ctx_st>;
 
 /// How long a client may take.
 struct deadlines {
+  /// From connecting to the end of the handshake of TLS; then it is closed.
+  std::chrono::milliseconds handshake = std::chrono::seconds{10};
   /// From the first byte of a request (or from connecting) to the last byte of
   /// its headers; then 408.
   std::chrono::milliseconds header = std::chrono::seconds{10};
@@ -39,8 +46,11 @@ struct server_options {
   std::string host = "127.0.0.1";
   /// 0 takes a free port.
   std::uint16_t port = 0;
+  /// Serves HTTPS with what this answers, which is asked for every client, so
+  /// that certificates can be replaced. Empty: HTTP. Clients show none.
+  std::function<tls_context()> certificates = {};
   /// Beyond: 503 with `Retry-After`. A connection costs one descriptor and
-  /// about 7 KiB, watchers that wait for hours included.
+  /// about 7 KiB, watchers that wait for hours included; by TLS, 16 KiB more.
   std::size_t connections_max = 10'000;
   std::size_t body_bytes_max = 16 * 1024 * 1024;
   std::size_t header_bytes_max = 32 * 1024;
@@ -54,7 +64,8 @@ struct server_options {
   answer_listener on_answer = {};
 };
 
-/// An HTTP/1.1 server with WebSockets: one thread, no TLS.
+/// An HTTP/1.1 server with WebSockets, in the clear or by TLS 1.2 and later: one
+/// thread.
 class server {
 public:
   /// Called on the thread of the server, which waits meanwhile: hand the

@@ -42,36 +42,39 @@ bool has_word(std::string_view list, std::string_view word) {
   return false;
 }
 
-/// A socket that does not wait for its client to say goodbye, too.
-class brisk_socket : public web_socket::tcp::socket {
-public:
-  using web_socket::tcp::socket::socket;
-  explicit brisk_socket(web_socket::tcp::socket x)
-    : web_socket::tcp::socket(std::move(x)) {}
-};
+} // namespace
 
-// Found by Beast in place of its own, which reads until the client has closed.
+// Found by Beast.
 
-void teardown(beast::role_type, brisk_socket& x, error_code& ec) {
-  x.shutdown(web_socket::tcp::socket::shutdown_both, ec);
+void beast_close_socket(transport& x) {
+  x.close();
+}
+
+// Like this, the end of a connection does not wait until its client has said
+// goodbye, too.
+
+void teardown(beast::role_type, transport& x, error_code& ec) {
+  x.end_output(ec);
   ec = {};
 }
 
 template <class Handler>
-void async_teardown(beast::role_type role, brisk_socket& x, Handler&& done) {
+void async_teardown(beast::role_type role, transport& x, Handler&& done) {
   auto ec = error_code{};
   teardown(role, x, ec);
   boost::asio::post(x.get_executor(),
                     beast::bind_handler(std::forward<Handler>(done), ec));
 }
 
+namespace {
+
 class beast_socket final : public web_socket,
                            public std::enable_shared_from_this<beast_socket> {
 public:
-  beast_socket(tcp::socket socket, std::shared_ptr<stream_state> stream,
+  beast_socket(transport client, std::shared_ptr<stream_state> stream,
                const deadlines& limits, std::function<void()> on_end)
     : stream_(std::move(stream)), on_end_(std::move(on_end)),
-      write_limit_(limits.write), socket_(brisk_socket{std::move(socket)}) {
+      write_limit_(limits.write), socket_(std::move(client)) {
     auto times
       = websocket::stream_base::timeout::suggested(beast::role_type::server);
     times.handshake_timeout = limits.header;
@@ -128,8 +131,7 @@ public:
 
   void cut() override {
     on_end_ = nullptr;
-    auto ec = error_code{};
-    socket_.next_layer().close(ec);
+    socket_.next_layer().close();
   }
 
 private:
@@ -193,7 +195,7 @@ private:
   const std::shared_ptr<stream_state> stream_;
   std::function<void()> on_end_;
   const std::chrono::milliseconds write_limit_;
-  websocket::stream<brisk_socket, false> socket_;
+  websocket::stream<transport, false> socket_;
   beast::flat_buffer in_;
   // Bounded by `stream_state`.
   std::deque<std::string> out_;
@@ -221,11 +223,11 @@ std::optional<std::string> web_socket_key(const request& x) {
 }
 
 std::shared_ptr<web_socket>
-web_socket::accept(tcp::socket socket, std::string_view key,
+web_socket::accept(transport client, std::string_view key,
                    std::shared_ptr<stream_state> stream,
                    const deadlines& limits, std::function<void()> on_end) {
   auto result = std::make_shared<beast_socket>(
-    std::move(socket), std::move(stream), limits, std::move(on_end));
+    std::move(client), std::move(stream), limits, std::move(on_end));
   result->start(key);
   return result;
 }

@@ -7,12 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "runtime/http/mailbox.hpp"
 #include "runtime/http/message.hpp"
 #include "runtime/http/server.hpp"
 #include "runtime/http/stream.hpp"
+#include "runtime/http/transport.hpp"
 
 namespace troupe::runtime::http {
 
@@ -28,12 +27,11 @@ namespace troupe::runtime::http {
 /// past them it is cut off, as one that neither speaks nor answers pings.
 class web_socket {
 public:
-  using tcp = boost::asio::ip::tcp;
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Consents and serves. `on_end` is called once, when it is over by itself.
   static std::shared_ptr<web_socket>
-  accept(tcp::socket socket, std::string_view key,
+  accept(transport client, std::string_view key,
          std::shared_ptr<stream_state> stream, const deadlines& limits,
          std::function<void()> on_end);
 

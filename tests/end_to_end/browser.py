@@ -29,7 +29,18 @@ class WebSocket:
     """A client of RFC 6455 that speaks text."""
 
     def __init__(self, host, port, path, headers=()):
-        self._socket = socket.create_connection((host, port), PATIENCE_S)
+        self._open(socket.create_connection((host, port), PATIENCE_S), host,
+                   port, path, headers)
+
+    @classmethod
+    def over(cls, connection, *where):
+        """On a connection that is there already, as by TLS."""
+        result = cls.__new__(cls)
+        result._open(connection, *where)
+        return result
+
+    def _open(self, connection, host, port, path, headers=()):
+        self._socket = connection
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}",
                  "Upgrade: websocket", "Connection: Upgrade",
@@ -105,7 +116,7 @@ class WebSocket:
 class Browser:
     """One process of Chromium with a profile of its own."""
 
-    def __init__(self, width=1400, height=900):
+    def __init__(self, width=1400, height=900, *more):
         self._profile = tempfile.mkdtemp(prefix="troupe-test-browser-")
         self._process = subprocess.Popen(
             [find(), "--headless=new", "--no-sandbox", "--disable-gpu",
@@ -113,7 +124,7 @@ class Browser:
              "--disable-background-networking", "--disable-extensions",
              "--remote-debugging-port=0", "--remote-allow-origins=*",
              f"--window-size={width},{height}",
-             f"--user-data-dir={self._profile}", "about:blank"],
+             f"--user-data-dir={self._profile}", *more, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         port_file = pathlib.Path(self._profile) / "DevToolsActivePort"

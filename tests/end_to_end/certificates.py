@@ -36,16 +36,18 @@ class Authority:
                  "-subj", f"/CN={name}",
                  "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def issue(self, name, trusting=None, days=2):
-        """A certificate by this authority, whose owner trusts `trusting`."""
+    def issue(self, name, trusting=None, days=2, hosts=None):
+        """A certificate by this authority, whose owner trusts `trusting`; of a
+        server for `hosts`, such as `IP:127.0.0.1`."""
         result = Certificate(self.folder / name,
                              (trusting or self).certificate)
         request = self.folder / f"{name}.csr"
         _openssl("req", "-newkey", "ec",
                  "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                  "-keyout", result.key, "-out", request,
-                 "-subj", f"/CN={name}")
-        _openssl("x509", "-req", "-in", request, "-CA", self.certificate,
+                 "-subj", f"/CN={name}",
+                 *(["-addext", f"subjectAltName={hosts}"] if hosts else []))
+        _openssl("x509", "-req", "-copy_extensions", "copy", "-in", request, "-CA", self.certificate,
                  "-CAkey", self.key, "-CAcreateserial",
                  "-out", result.certificate, "-days", days)
         return result

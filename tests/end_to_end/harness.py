@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -92,6 +93,12 @@ class Daemon:
         return self.ready["http"]
 
     @property
+    def address(self):
+        """Of REST. Who listens everywhere is asked on loopback."""
+        http = re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", self.http)
+        return f"{self.ready.get('scheme', 'http')}://{http}"
+
+    @property
     def listen(self):
         return self.ready["listen"]
 
@@ -139,6 +146,8 @@ class ClusterTest(unittest.TestCase):
         self.daemons = []
         self.address = None
         self.interfaces = {}
+        # The certificate of whoever is to be believed, if we speak https.
+        self.authority_file = None
         self.addCleanup(self._end_all)
 
     def _end_all(self):
@@ -192,7 +201,7 @@ class ClusterTest(unittest.TestCase):
             name, "up", "--nodes", nodes, "--data", self.folder / name,
             "--http", http, "--listen", listen,
             "--capacity", capacity, "--drivers", drivers, *arguments)
-        self.address = f"http://{daemon.http}"
+        self.address = daemon.address
         self.wait_for_nodes(nodes)
         return daemon
 
@@ -201,7 +210,7 @@ class ClusterTest(unittest.TestCase):
         daemon = self._start(
             name, "controller", "--data", self.folder / name,
             "--http", http, "--listen", listen, *arguments)
-        self.address = f"http://{daemon.http}"
+        self.address = daemon.address
         return daemon
 
     def node(self, controller, name="n1", *arguments,
@@ -246,11 +255,15 @@ class ClusterTest(unittest.TestCase):
             self.address + path, method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **(headers or {})})
-        status, kind, text = send(request, PATIENCE_S)
+        status, kind, text = send(request, PATIENCE_S, self.trust())
         self.judge(method, path, status, kind, text)
         if kind.endswith("json"):
             return status, json.loads(text) if text else None
         return status, text.decode("utf-8", "replace")
+
+    def trust(self):
+        return (ssl.create_default_context(cafile=self.authority_file)
+                if self.authority_file else None)
 
     def judge(self, method, path, status, kind, text):
         """Holds an answer to what the controller says of its interface."""
@@ -313,6 +326,7 @@ class ClusterTest(unittest.TestCase):
         done = subprocess.run(
             [binary(), *[str(x) for x in arguments]],
             env={**os.environ, "TROUPE_ADDRESS": self.address or "",
+                 "TROUPE_TLS_CA": str(self.authority_file or ""),
                  "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=within or PATIENCE_S)

@@ -59,6 +59,7 @@ public:
   }
 
   [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] int socket() const { return socket_; }
 
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {

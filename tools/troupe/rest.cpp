@@ -43,6 +43,8 @@ connection connection_of_environment() {
     result.address = x;
   if (auto* x = std::getenv("TROUPE_TOKEN"); x != nullptr)
     result.token = x;
+  if (auto* x = std::getenv("TROUPE_TLS_CA"); x != nullptr)
+    result.authority = x;
   return result;
 }
 
@@ -51,6 +53,8 @@ void declare(command_line& line, connection& x) {
   line.option("--address", "URL", x.address,
               "of the controller [TROUPE_ADDRESS, http://127.0.0.1:4640]");
   line.option("--token", "TOKEN", x.token, "who asks [TROUPE_TOKEN]");
+  line.option("--tls-ca", "FILE", x.authority,
+              "authority to trust for https, PEM [TROUPE_TLS_CA]");
 }
 
 failure no_answer(const std::string& address, std::string_view why) {

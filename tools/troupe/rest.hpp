@@ -22,12 +22,14 @@ struct connection {
   std::string address = "http://127.0.0.1:4640";
   /// Sent as a bearer token; empty for none.
   std::string token{};
+  /// PEM file of the authorities to trust for https; empty: the system's.
+  std::string authority{};
 };
 
-/// What the environment says: `TROUPE_ADDRESS`, `TROUPE_TOKEN`.
+/// What the environment says: `TROUPE_ADDRESS`, `TROUPE_TOKEN`, `TROUPE_TLS_CA`.
 [[nodiscard]] connection connection_of_environment();
 
-/// Declares `--address` and `--token`.
+/// Declares `--address`, `--token` and `--tls-ca`.
 void declare(command_line& line, connection& x);
 
 struct rest_request {

@@ -40,6 +40,8 @@ transfer::transfer(const connection& to, const rest_request& x,
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
   }
   set(CURLOPT_HTTPHEADER, headers_.get());
+  if (!to.authority.empty())
+    set(CURLOPT_CAINFO, to.authority.c_str());
   set(CURLOPT_NOSIGNAL, 1L);
   // Neither files nor mail: an address is an address.
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -87,6 +89,13 @@ std::string transfer::clause(CURLcode code) {
   }
   if (code == CURLE_OPERATION_TIMEDOUT)
     return "it does not answer";
+  if (code == CURLE_SSL_CACERT_BADFILE)
+    return "the file of --tls-ca must be there, readable and PEM";
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    return std::string{error_}
+           + " (--tls-ca or TROUPE_TLS_CA names the authority to trust)";
+  if (code == CURLE_SSL_CONNECT_ERROR)
+    return std::string{error_} + " (does it speak https?)";
   return error_[0] != '\0' ? error_ : curl_easy_strerror(code);
 }
 

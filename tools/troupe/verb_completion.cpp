@@ -103,6 +103,7 @@ connection connection_of(const std::vector<std::string>& words) {
   };
   take("--address", result.address);
   take("--token", result.token);
+  take("--tls-ca", result.authority);
   return result;
 }
 

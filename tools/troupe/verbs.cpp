@@ -86,12 +86,14 @@ int unknown_verb(std::string_view given) {
   return exit_code::bad_input;
 }
 
-/// Moves `--address X` and `--token X` before the verb into the environment,
-/// where every verb looks. Answers how many words that were, or nothing if a
+/// Moves `--address X`, `--token X` and `--tls-ca X` before the verb into the
+/// environment, where every verb looks. Answers how many words that were, or nothing if a
 /// value is missing.
 std::optional<int> take_globals(int argc, char** argv) {
-  constexpr std::array<std::pair<std::string_view, const char*>, 2> globals{
-    {{"--address", "TROUPE_ADDRESS"}, {"--token", "TROUPE_TOKEN"}}};
+  constexpr std::array<std::pair<std::string_view, const char*>, 3> globals{
+    {{"--address", "TROUPE_ADDRESS"},
+     {"--token", "TROUPE_TOKEN"},
+     {"--tls-ca", "TROUPE_TLS_CA"}}};
   int taken = 0;
   while (taken + 1 < argc) {
     std::string_view word{argv[taken + 1]};
@@ -135,7 +137,7 @@ const verb* find_verb(std::string_view name) {
 
 bool is_node_daemon(int argc, char** argv) {
   constexpr auto with_value = std::to_array<std::string_view>(
-    {"-o", "--output", "--address", "--token"});
+    {"-o", "--output", "--address", "--token", "--tls-ca"});
   auto named = false;
   for (int i = 1; i < argc; ++i) {
     std::string_view word{argv[i]};
@@ -163,6 +165,7 @@ std::string help_text() {
             "  --address URL   of the controller [TROUPE_ADDRESS, "
             "http://127.0.0.1:4640]\n"
             "  --token TOKEN   who asks [TROUPE_TOKEN]\n"
+            "  --tls-ca FILE   authority to trust for https [TROUPE_TLS_CA]\n"
             "\n`troupe VERB --help` tells more, with examples. Begin with "
             "`troupe doctor`.\n";
   return result;

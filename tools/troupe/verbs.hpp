@@ -33,8 +33,8 @@ void set_daemon_verbs(std::span<const verb> daemons);
 /// The list of verbs that `troupe help` shows.
 [[nodiscard]] std::string help_text();
 
-/// Runs the verb that `argv[1]` names, after `--address` and `--token`, which
-/// may stand before it as well.
+/// Runs the verb that `argv[1]` names, after `--address`, `--token` and
+/// `--tls-ca`, which may stand before it as well.
 int run_command_line(int argc, char** argv);
 
 /// Whether `troupe node ..` is to be a node of the cluster, rather than to show

@@ -42,7 +42,8 @@ start_controller(const config::daemon_options& options) {
   auto listen = options.listen.substr(0, options.listen.rfind(':')) + ':'
                 + std::to_string(all->control->listen_port());
   return running_daemon{"http=" + all->control->http_address()
-                          + " listen=" + listen,
+                          + " listen=" + listen
+                          + (control->http.certificates ? " scheme=https" : ""),
                         [all] {
                           all->control->stop();
                           all->control.reset();

@@ -33,7 +33,7 @@ start_node(const config::daemon_options& options) {
   if (!node)
     return make_unexpected(node.error());
   auto tls = config::tls_of(options);
-  auto http = serve_node_metrics(options.metrics, node->meters);
+  auto http = serve_node_metrics(options, node->meters);
   if (!http)
     return make_unexpected(http.error());
   auto all = std::make_shared<everything>();

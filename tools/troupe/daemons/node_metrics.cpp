@@ -3,22 +3,20 @@
 #include "runtime/http/exchange.hpp"
 #include "runtime/metrics/text.hpp"
 
-#include "config/options.hpp"
-
 namespace troupe::tools {
 
 expected<std::unique_ptr<runtime::http::server>, std::string>
-serve_node_metrics(const std::string& address,
+serve_node_metrics(const config::daemon_options& options,
                    std::shared_ptr<const runtime::node_meters> meters) {
-  auto read = config::read_host_port("metrics", address);
-  if (!read)
-    return make_unexpected(read.error());
-  runtime::http::server_options wanted;
-  wanted.host = read->host;
-  wanted.port = read->port;
-  wanted.connections_max = 64;
+  auto tls = config::tls_of(options);
+  if (!tls)
+    return make_unexpected(tls.error());
+  auto wanted = config::read_http("metrics", options.metrics, *tls);
+  if (!wanted)
+    return make_unexpected(wanted.error());
+  wanted->connections_max = 64;
   return runtime::http::server::start(
-    wanted, [meters](const runtime::http::exchange& x) {
+    *wanted, [meters](const runtime::http::exchange& x) {
       auto& path = x.request().path;
       if (path == "/metrics")
         x.answer(

@@ -55,7 +55,7 @@ start_up(const config::daemon_options& options) {
   auto meters = std::make_shared<runtime::node_meters>();
   control->node_meters = meters;
   if (!options.metrics.empty()) {
-    auto served = serve_node_metrics(options.metrics, meters);
+    auto served = serve_node_metrics(options, meters);
     if (!served)
       return make_unexpected(served.error());
     all->metrics = std::move(*served);
@@ -80,6 +80,7 @@ start_up(const config::daemon_options& options) {
     all->nodes.push_back(std::move(*host));
   }
   auto http = all->control->http_address();
+  auto scheme = control->http.certificates ? "https" : "http";
   auto listen = options.listen.substr(0, options.listen.rfind(':')) + ':'
                 + std::to_string(all->control->listen_port());
   std::cerr << "troupe " TROUPE_VERSION ": " << options.nodes
@@ -88,12 +89,13 @@ start_up(const config::daemon_options& options) {
             << "  submit    troupe run --image nginx:alpine\n"
             << "            troupe run -- sh -c 'echo hello'\n"
             << "  look      troupe tasks, troupe why TASK, troupe logs TASK\n"
-            << "  dashboard http://" << http << "/\n"
-            << "  REST      http://" << http << "/v1/cluster\n"
+            << "  dashboard " << scheme << "://" << http << "/\n"
+            << "  REST      " << scheme << "://" << http << "/v1/cluster\n"
             << "  join      troupe node --controller " << listen << "\n\n";
   auto keep = options.keep_tasks;
   auto ready = "http=" + http + " listen=" + listen
-               + (all->metrics ? " metrics=" + all->metrics->address() : "");
+               + (all->metrics ? " metrics=" + all->metrics->address() : "")
+               + (control->http.certificates ? " scheme=https" : "");
   return running_daemon{ready,
                         [all, keep] {
                           if (all->metrics)
