@@ -49,6 +49,9 @@ public:
 
   void complain(std::string what) { breaches_.push_back(std::move(what)); }
   [[nodiscard]] std::vector<std::string> breaches() const;
+  [[nodiscard]] bool is_well() const {
+    return breaches_.empty() && ledger_.breaches.empty();
+  }
   [[nodiscard]] const ledger& facts() const { return ledger_; }
 
 private:

@@ -231,6 +231,12 @@ private:
                                        dice_.between(10s, 60s)});
   }
 
+  /// Some are so long that schedules tick more than once.
+  milliseconds draw_outage() {
+    auto result = dice_.between(0ms, 20s);
+    return result < 16s ? result : result * 8;
+  }
+
   void draw_faults() {
     for (auto x : result_.troubles)
       for (auto n = dice_.between(1, 3); n > 0; --n)
@@ -252,8 +258,7 @@ private:
       return at_random(break_cable{machine, cable_fault::stall, draw_length(),
                                    dice_.chance(500)});
     case trouble::controller_killed:
-      return at_random(
-        kill_controller{dice_.between(0ms, 20s), dice_.chance(500)});
+      return at_random(kill_controller{draw_outage(), dice_.chance(500)});
     case trouble::machine_killed:
       return at_random(
         kill_machine{machine, machine_fault::killed, draw_length()});

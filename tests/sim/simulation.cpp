@@ -144,7 +144,9 @@ void simulation::pass_to(time_point end) {
     static_cast<void>(house_->world.pass_until(
       [&] {
         look();
-        return house_->world.now() >= next;
+        // Who talks without end may leave no time to pass.
+        return house_->world.now() >= next || steps_ >= steps_max
+               || !auditor_->is_well();
       },
       next - house_->world.now()));
     // The controller's supervisor has given up: somebody starts it anew.
