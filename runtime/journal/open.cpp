@@ -1,5 +1,6 @@
 #include "runtime/journal/open.hpp"
 
+#include "runtime/journal/etcd.hpp"
 #include "runtime/journal/memory.hpp"
 #include "runtime/journal/refusals.hpp"
 #include "runtime/journal/sqlite.hpp"
@@ -27,13 +28,16 @@ open_journal(std::string_view address, const journal_options& options) {
     return open_memory_journal(options);
   if (address.starts_with(sqlite) && address.size() > sqlite.size())
     return open_sqlite_journal(address.substr(sqlite.size()), options);
-  if (address.starts_with("etcd:"))
-    return unexpected{refuse(journal_ec::unavailable, address,
-                             "etcd is not built into troupe " TROUPE_VERSION
-                             " yet; use sqlite:PATH, with one controller")};
+  if (is_etcd_address(address)) {
+    auto read = read_etcd_address(address);
+    if (!read)
+      return unexpected{
+        journal_error{journal_ec::unavailable, "journal " + read.error()}};
+    return lead_etcd_journal(*read, options);
+  }
   return unexpected{refuse(journal_ec::unavailable, address,
-                           "is not the address of a journal; write `memory` "
-                           "or `sqlite:PATH`")};
+                           "is not the address of a journal; write `memory`, "
+                           "`sqlite:PATH` or `etcd://HOST:PORT/prefix`")};
 }
 
 } // namespace troupe::runtime

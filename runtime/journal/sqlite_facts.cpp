@@ -126,6 +126,13 @@ sqlite_facts::check_rows(const sqlite_connection& connection) {
 
 // -- writing ------------------------------------------------------------------
 
+void sqlite_facts::begin_with(std::uint64_t first) {
+  TROUPE_ASSERT(head_ == 0);
+  TROUPE_ASSERT(first > 0);
+  head_ = first - 1;
+  oldest_ = first;
+}
+
 expected<void, journal_error>
 sqlite_facts::append(const sqlite_connection& connection,
                      std::span<const std::string> facts,

@@ -18,6 +18,10 @@ public:
 
   std::uint64_t oldest() const { return oldest_; }
 
+  /// Lets the facts begin with `first`, for a copy of a journal whose earlier ones
+  /// are gone. REQUIRES: there are none yet, and one is appended next.
+  void begin_with(std::uint64_t first);
+
   /// Adds facts after the head, and lets a few old ones go, in one transaction.
   /// @param release_until  newest fact that may go.
   /// Errors: `conflict`, `full`, `in_use`, `corrupt`, `unavailable`.

@@ -11,12 +11,20 @@
 #include "runtime/journal/checksum.hpp"
 #include "runtime/journal/open.hpp"
 
+#include "tests/etcd_server.hpp"
+
 using namespace troupe;
 using namespace troupe::runtime;
 
 namespace {
 
 using facts = std::vector<std::string>;
+
+/// One for all tests: each has a prefix of its own.
+const test::etcd_server& the_etcd() {
+  static const test::etcd_server server;
+  return server;
+}
 
 /// A journal of the backend under test. Its folder goes with it.
 class fixture {
@@ -35,9 +43,10 @@ public:
   ~fixture() { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<journal> open(const journal_options& options = {}) const {
-    auto address = backend_ == "sqlite"
-                     ? "sqlite:" + (folder_ / "troupe.db").string()
-                     : backend_;
+    auto address
+      = backend_ == "sqlite" ? "sqlite:" + (folder_ / "troupe.db").string()
+        : backend_ == "etcd" ? the_etcd().address(folder_.filename().string())
+                             : backend_;
     auto opened = open_journal(address, options);
     REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
     return std::move(*opened);
@@ -75,8 +84,13 @@ void append(journal& aut, const facts& xs) {
 /// Runs the same case against each backend.
 template <class Case>
 void on_each_backend(Case&& run) {
-  for (auto backend : {"memory", "sqlite"}) {
+  for (auto backend : {"memory", "sqlite", "etcd"}) {
     CAPTURE(backend);
+    if (auto why = test::etcd_server::unavailable();
+        std::string_view{backend} == "etcd" && !why.empty()) {
+      MESSAGE("left out: " << why);
+      continue;
+    }
     run(fixture{backend});
   }
 }
@@ -242,14 +256,14 @@ TEST_CASE("an address that names no journal is refused readably") {
     REQUIRE(!opened.has_value());
     return opened.error();
   };
-  CHECK(refusal("etcd://h:1/p").message
-        == "journal etcd://h:1/p: etcd is not built into troupe " TROUPE_VERSION
-           " yet; use sqlite:PATH, with one controller");
+  CHECK(refusal("etcd://h/p").message
+        == "journal etcd://h/p: \"h\": HOST:PORT of a member of etcd is "
+           "wanted, such as 127.0.0.1:2379");
   for (auto address : {"", "sqlite:", "sqlite", "/a/path", "memory:"})
     CHECK(refusal(address).message
           == "journal " + std::string{address}
-               + ": is not the address of a journal; write `memory` or "
-                 "`sqlite:PATH`");
+               + ": is not the address of a journal; write `memory`, "
+                 "`sqlite:PATH` or `etcd://HOST:PORT/prefix`");
   CHECK(refusal("memory", {.expected_cluster = "ab"}).code
         == journal_ec::foreign_cluster);
 }
