@@ -122,6 +122,14 @@ void share_meters(controller_options& x) {
   };
 }
 
+/// What is asked of a leader whose time is over, and who has not noticed yet.
+void refuse_without_lead(const runtime::http::exchange& x) {
+  auto answer = runtime::http::problem(
+    503, "this controller does not lead any more; try again");
+  answer.headers.emplace_back("Retry-After", "1");
+  x.answer(answer);
+}
+
 /// Waits until the scheduler has read the journal, and sets what was asked for.
 expected<void, std::string>
 await_lead(caf::actor_system& system, const scheduler_actor& scheduler,
@@ -161,6 +169,7 @@ controller::start(caf::actor_system& system, controller_options options,
   std::unique_ptr<controller> result{new controller{system}};
   auto h = result->handles_;
   options.node.cluster_id = journal->cluster_id();
+  options.node.leads = options.leads;
   share_meters(options);
   // Those that answer people have threads of their own: among thousands of nodes
   // and tasks that are ready to run they would wait for their turn at each step.
@@ -236,8 +245,11 @@ controller::start(caf::actor_system& system, controller_options options,
   }
   if (auto ok = await_lead(system, h->get(&handles::scheduler), options); !ok)
     return make_unexpected(ok.error());
+  options.before_ports();
   auto http = runtime::http::server::start(
-    options.http, [h](runtime::http::exchange x) {
+    options.http, [h, leads = options.leads](runtime::http::exchange x) {
+      if (!leads())
+        return refuse_without_lead(x);
       caf::anon_send(
         h->get(&handles::gateway),
         http_call{std::make_shared<runtime::http::exchange>(std::move(x))});

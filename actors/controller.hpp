@@ -51,6 +51,10 @@ struct controller_options {
   std::shared_ptr<runtime::audit> audit{};
   /// How long reading the journal may take.
   std::chrono::milliseconds start_timeout{600'000};
+  /// Whether it leads, by its own clock. One that does not answers nobody.
+  std::function<bool()> leads = [] { return true; };
+  /// Called when all is ready but the ports, which another may have until then.
+  std::function<void()> before_ports = [] {};
   /// Called when the controller can no longer go on; the process must end.
   std::function<void(const std::string&)> on_failure;
 };

@@ -116,7 +116,11 @@ std::chrono::milliseconds join_state::draw_pause() {
                                                  longest.count()};
     return std::chrono::milliseconds{share(chance)};
   };
-  auto power = std::min<size_t>(failures - 1, 6);
+  // Among several one leads: all are tried before there is a pause.
+  auto count = std::max<size_t>(options.controllers.size(), 1);
+  if (failures % count != 0)
+    return draw(options.redial_interval / 10);
+  auto power = std::min<size_t>(failures / count - 1, 6);
   auto pause = draw(
     std::min(options.redial_interval * (1U << power), options.redial_max));
   auto took = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -131,6 +131,9 @@ void node_actor_state::welcome(
 void node_actor_state::spawn_session(
   version_number term, const caf::strong_actor_ptr& machine,
   caf::typed_response_promise<node_welcome> promise) {
+  if (!options.leads())
+    return tell(promise,
+                node_welcome{"this controller does not lead any more"});
   auto me = caf::actor_cast<caf::strong_actor_ptr>(self);
   if (machine->node() == self->system().node()) {
     auto made = troupe::spawn_session(self->system(), *options.local_agents,
@@ -183,6 +186,8 @@ void node_actor_state::connect(
 // -- work --------------------------------------------------------------------
 
 void node_actor_state::send_work() {
+  if (!options.leads())
+    return;
   if (!session)
     return answer_polls();
   for (auto items = work.take(options.batch_items_max); !items.empty();

@@ -30,6 +30,9 @@ struct node_actor_options {
   /// Work on its way and not acknowledged.
   size_t window = 512;
   std::string cluster_id;
+  /// Whether this controller leads, by its own clock: one that does not changes
+  /// nothing on a machine, whatever it was about to do.
+  std::function<bool()> leads = [] { return true; };
   /// Agents of this process, which need no remote spawning.
   std::shared_ptr<agent_directory> local_agents;
   std::shared_ptr<runtime::controller_meters> meters

@@ -115,7 +115,20 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
         "begins with https://");
     add(app, "listen", to.listen, "Address where nodes join");
     add(app, "journal", to.journal,
-        "memory, or sqlite:PATH; default: journal.db in the data directory");
+        "memory, sqlite:PATH, or etcd://HOST:PORT,HOST:PORT/prefix for several "
+        "controllers; default: journal.db in the data directory");
+    add(app, "etcd-ca", to.etcd_ca,
+        "Authority of etcd's certificates, PEM; etcd is then asked by TLS");
+    add(app, "etcd-cert", to.etcd_cert,
+        "Certificate that is shown to etcd, PEM");
+    add(app, "etcd-key", to.etcd_key, "Key of that certificate, PEM");
+    add(app, "lease", to.lease,
+        "With etcd: another controller leads so long after this one was heard "
+        "last");
+    add(
+      app, "advertise", to.advertise,
+      "With etcd: HOST:PORT by which other controllers reach this one's REST; "
+      "default: --http");
     add(app, "strategy", to.strategy,
         "Default placement: binpack, spread, firstFit, roundRobin, "
         "leastLoaded, fgd, mostFreeCpu");
@@ -372,6 +385,58 @@ std::string journal_address(const daemon_options& x) {
   return "sqlite:" + (fs::path{x.data} / "journal.db").string();
 }
 
+expected<std::optional<etcd_options>, std::string>
+etcd_of(const daemon_options& x) {
+  if (!runtime::is_etcd_address(x.journal)) {
+    for (auto& [flag, value] :
+         {std::pair{"etcd-ca", x.etcd_ca}, std::pair{"etcd-cert", x.etcd_cert},
+          std::pair{"etcd-key", x.etcd_key},
+          std::pair{"advertise", x.advertise}})
+      if (!value.empty())
+        return make_unexpected("--" + std::string{flag}
+                               + " goes with --journal etcd://HOST:PORT/prefix "
+                                 "alone");
+    return std::nullopt;
+  }
+  auto address = runtime::read_etcd_address(x.journal);
+  if (!address)
+    return make_unexpected("--journal " + address.error());
+  if (x.etcd_cert.empty() != x.etcd_key.empty()
+      || (x.etcd_ca.empty() && !x.etcd_cert.empty()))
+    return make_unexpected("--etcd-cert and --etcd-key belong together, and "
+                           "with --etcd-ca");
+  for (auto& file : {x.etcd_ca, x.etcd_cert, x.etcd_key})
+    if (!file.empty() && !std::ifstream{file})
+      return make_unexpected("cannot read " + file);
+  address->tls = {x.etcd_ca, x.etcd_cert, x.etcd_key};
+  auto lease = duration("lease", x.lease);
+  if (!lease)
+    return make_unexpected(lease.error());
+  using std::chrono::seconds;
+  auto whole = std::chrono::duration_cast<seconds>(*lease);
+  if (whole != *lease || whole < seconds{2} || whole > seconds{60})
+    return make_unexpected("--lease " + x.lease
+                           + " must be whole seconds, from 2s to 60s");
+  auto http = read_host_port("http", split_scheme(x.http).second);
+  if (!http)
+    return make_unexpected(http.error());
+  auto is_anywhere = http->host == "0.0.0.0" || http->host == "[::]"
+                     || http->host == "::" || http->host == "*";
+  if (x.advertise.empty() && is_anywhere)
+    return make_unexpected("--http " + x.http
+                           + " does not say where other controllers reach "
+                             "this one: give --advertise HOST:PORT");
+  if (!x.advertise.empty())
+    if (auto at = read_host_port("advertise", x.advertise); !at)
+      return make_unexpected(at.error());
+  if (!is_loopback(http->host) && x.tokens.empty())
+    return make_unexpected("--http " + x.http
+                           + " wants --tokens FILE, the same for all "
+                             "controllers, since each passes on to the one "
+                             "that leads");
+  return etcd_options{std::move(*address), whole, x.advertise};
+}
+
 expected<controller_options, std::string>
 controller_of(const daemon_options& x) {
   auto listen = read_host_port("listen", x.listen);
@@ -413,6 +478,9 @@ controller_of(const daemon_options& x) {
   result.audit = *audit;
   result.http = std::move(*http);
   result.http.allowed_hosts = x.allowed_hosts;
+  if (auto at = read_host_port("advertise", x.advertise);
+      at && !x.advertise.empty())
+    result.http.allowed_hosts.push_back(at->host);
   result.listen_host = listen->host;
   result.listen_port = listen->port;
   result.tls = tls->complete();
@@ -481,6 +549,11 @@ node_of(const daemon_options& x, daemon which, uint32_t index) {
     if (!address)
       return make_unexpected(address.error());
     result.join.controllers.push_back({address->host, address->port});
+  }
+  if (result.join.controllers.size() > 1) {
+    // One of them leads, and which one changes.
+    result.join.connect_timeout = std::chrono::seconds{3};
+    result.join.redial_max = std::chrono::seconds{2};
   }
   if (which == daemon::node && result.join.controllers.empty())
     return make_unexpected("--controller HOST:PORT is needed: where is the "

@@ -4,6 +4,7 @@
 /// it. Precedence: flag, `TROUPE_..` environment variable, `--config FILE`.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 
 #include "messages/expected.hpp"
 #include "messages/resources.hpp"
+
+#include "runtime/journal/etcd_address.hpp"
 
 #include "actors/controller.hpp"
 #include "actors/node_host.hpp"
@@ -28,6 +31,11 @@ struct daemon_options {
   std::string listen = "127.0.0.1:4641";
   std::string data;
   std::string journal;
+  std::string etcd_ca;
+  std::string etcd_cert;
+  std::string etcd_key;
+  std::string lease = "5s";
+  std::string advertise;
   std::string strategy;
   std::string heartbeat = "10s";
   std::string unhealthy_after = "30s";
@@ -103,6 +111,18 @@ controller_of(const daemon_options& x);
 read_tokens(const daemon_options& x, runtime::access::guard& to);
 
 [[nodiscard]] std::string journal_address(const daemon_options& x);
+
+/// Of `--journal etcd://..` and what belongs to it.
+struct etcd_options {
+  runtime::etcd_address address;
+  std::chrono::seconds lease{5};
+  /// `HOST:PORT` of REST for the other controllers; empty: where it listens.
+  std::string advertise;
+};
+
+/// Nothing if the journal is not in etcd. Errors: a sentence that names the flag.
+[[nodiscard]] expected<std::optional<etcd_options>, std::string>
+etcd_of(const daemon_options& x);
 
 /// @param index  of the node among those of `up`; names are numbered from 1.
 [[nodiscard]] expected<node_host_options, std::string>

@@ -94,8 +94,13 @@ MetricFamily removals_of(const cache_statistics& x) {
   return result;
 }
 
+void put_lead(families& to, double leads) {
+  put(to,
+      gauge{"troupe_leader", "Whether this controller leads."}.add({}, leads));
+}
+
 void put_totals(families& to, const cluster_figures& x) {
-  put(to, gauge{"troupe_leader", "Whether this controller leads."}.add({}, 1));
+  put_lead(to, 1);
   put(to, gauge{"troupe_journal_version", "Facts in the journal."}.add(
             {}, static_cast<double>(x.totals.version)));
   put(to, gauge{"troupe_nodes", "Nodes by state."}.add_all("state",
@@ -153,6 +158,13 @@ std::string metrics_text(const node_meters& x) {
   families all;
   put_build(all);
   put(all, x.collect());
+  return prometheus::TextSerializer{}.Serialize(all);
+}
+
+std::string standby_metrics_text() {
+  families all;
+  put_build(all);
+  put_lead(all, 0);
   return prometheus::TextSerializer{}.Serialize(all);
 }
 

@@ -28,6 +28,9 @@ struct controller_scrape {
 /// The metrics of a machine's own process, in the same format.
 [[nodiscard]] std::string metrics_text(const node_meters& x);
 
+/// Those of a controller that does not lead: few.
+[[nodiscard]] std::string standby_metrics_text();
+
 /// `Content-Type` of that text.
 constexpr auto metrics_content_type
   = "text/plain; version=0.0.4; charset=utf-8";

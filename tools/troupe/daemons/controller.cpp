@@ -4,6 +4,7 @@
 #include "runtime/journal/open.hpp"
 
 #include "tools/dashboard/files.hpp"
+#include "tools/troupe/daemons/candidate.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
 
 namespace troupe::tools {
@@ -16,6 +17,36 @@ struct everything {
   std::unique_ptr<controller> control;
 };
 
+std::string listen_text(const config::daemon_options& x, uint16_t port) {
+  return x.listen.substr(0, x.listen.rfind(':')) + ':' + std::to_string(port);
+}
+
+/// One of several, of which one leads.
+expected<running_daemon, std::string>
+start_candidate(const config::daemon_options& options,
+                config::etcd_options etcd, controller_options control) {
+  auto guard = control.guard;
+  auto scheme = control.http.certificates ? " scheme=https" : "";
+  candidate_options wanted;
+  wanted.etcd = std::move(etcd.address);
+  wanted.lease = etcd.lease;
+  wanted.advertise = std::move(etcd.advertise);
+  wanted.system.tls = *config::tls_of(options);
+  wanted.system.stealing = true;
+  wanted.control = std::move(control);
+  wanted.on_failure = fail_daemon;
+  auto started = candidate::start(std::move(wanted));
+  if (!started)
+    return make_unexpected(started.error());
+  auto one = std::shared_ptr<candidate>{std::move(*started)};
+  return running_daemon{"http=" + one->http_address() + " listen="
+                          + listen_text(options, one->listen_port()) + scheme,
+                        [one] { one->stop(); },
+                        [guard](const config::daemon_options& x) {
+                          return config::read_tokens(x, *guard);
+                        }};
+}
+
 expected<running_daemon, std::string>
 start_controller(const config::daemon_options& options) {
   auto control = config::controller_of(options);
@@ -23,6 +54,11 @@ start_controller(const config::daemon_options& options) {
     return make_unexpected(control.error());
   control->gateway.dashboard
     = std::make_shared<runtime::api::assets>(dashboard_files());
+  auto etcd = config::etcd_of(options);
+  if (!etcd)
+    return make_unexpected(etcd.error());
+  if (*etcd)
+    return start_candidate(options, std::move(**etcd), std::move(*control));
   auto guard = control->guard;
   auto tls = config::tls_of(options);
   auto journal = runtime::open_journal(config::journal_address(options));
@@ -39,8 +75,7 @@ start_controller(const config::daemon_options& options) {
   if (!started)
     return make_unexpected(started.error());
   all->control = std::move(*started);
-  auto listen = options.listen.substr(0, options.listen.rfind(':')) + ':'
-                + std::to_string(all->control->listen_port());
+  auto listen = listen_text(options, all->control->listen_port());
   return running_daemon{"http=" + all->control->http_address()
                           + " listen=" + listen
                           + (control->http.certificates ? " scheme=https" : ""),

@@ -1,10 +1,15 @@
 #include <iostream>
+#include <thread>
 
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
+#include "messages/json.hpp"
+
+#include "runtime/journal/etcd.hpp"
 #include "runtime/journal/open.hpp"
 #include "runtime/log.hpp"
+#include "runtime/standby.hpp"
 
 #include "tools/dashboard/files.hpp"
 #include "tools/troupe/daemons/daemon.hpp"
@@ -27,6 +32,55 @@ struct everything {
 /// Each has a dozen actors and a folder of its own.
 constexpr uint32_t nodes_max = 10'000;
 
+using journal_ptr = std::unique_ptr<runtime::journal>;
+
+/// Takes the lead of the cluster that `etcd` keeps, and ends the process with it:
+/// its nodes are its own. A lead of a process that died must run out first.
+expected<journal_ptr, std::string>
+lead_in_etcd(const config::etcd_options& etcd, controller_options& control) {
+  using clock = std::chrono::steady_clock;
+  auto deadline = clock::now() + 3 * etcd.lease;
+  runtime::etcd_lead_options wanted{
+    .says = json::text_of(runtime::leader_note{control.scheduler.leader, ""}),
+    .lease = etcd.lease,
+    .on_lost = [](const std::string& why) {
+      fail_daemon("the lead is lost, and another may have it: " + why);
+    }};
+  while (true) {
+    auto won = runtime::etcd_lead::campaign(etcd.address, wanted);
+    if (!won)
+      return make_unexpected(
+        runtime::refuse_etcd(etcd.address, won.error()).message);
+    if (std::shared_ptr<runtime::etcd_lead> lead = std::move(*won)) {
+      control.leads = [lead] { return lead->holds(); };
+      auto journal = runtime::open_etcd_journal(etcd.address, lead);
+      if (!journal)
+        return make_unexpected(journal.error().message);
+      return std::move(*journal);
+    }
+    if (clock::now() > deadline)
+      return make_unexpected("another controller leads with "
+                             + runtime::to_string(etcd.address)
+                             + ". For several of them use `troupe controller` "
+                               "and `troupe node --controller A:P,B:P`");
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+  }
+}
+
+expected<journal_ptr, std::string>
+open_journal(const config::daemon_options& options,
+             controller_options& control) {
+  auto etcd = config::etcd_of(options);
+  if (!etcd)
+    return make_unexpected(etcd.error());
+  if (*etcd)
+    return lead_in_etcd(**etcd, control);
+  auto journal = runtime::open_journal(config::journal_address(options));
+  if (!journal)
+    return make_unexpected(journal.error().message);
+  return std::move(*journal);
+}
+
 expected<running_daemon, std::string>
 start_up(const config::daemon_options& options) {
   if (options.nodes > nodes_max)
@@ -41,9 +95,9 @@ start_up(const config::daemon_options& options) {
     = std::make_shared<runtime::api::assets>(dashboard_files());
   auto guard = control->guard;
   auto tls = config::tls_of(options);
-  auto journal = runtime::open_journal(config::journal_address(options));
+  auto journal = open_journal(options, *control);
   if (!journal)
-    return make_unexpected(journal.error().message);
+    return make_unexpected(journal.error());
   auto all = std::make_shared<everything>();
   auto agents = std::make_shared<agent_directory>();
   system_options wanted{*tls};
