@@ -7,6 +7,9 @@
 
 #include "messages/job_grammar.hpp"
 
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/placement/policy.hpp"
+
 namespace troupe::runtime::api {
 
 namespace {
@@ -352,6 +355,19 @@ uint32_t read_scale(reading& x) {
   return result;
 }
 
+/// Adds what whoever decides would say of `x`, which is not asked once the form is
+/// wrong. A cluster with nothing in it has the same rules.
+void add_refusals(json_reading& to, const change_settings& x) {
+  cluster nobodys;
+  auto names = placement::policy_names();
+  nobodys.set_policies({names.begin(), names.end()});
+  auto answer = nobodys.decide(x, {});
+  if (answer)
+    return;
+  for (auto& each : answer.error().problems)
+    to.add(std::move(each.pointer), std::move(each.detail));
+}
+
 settings_call read_settings(reading& x) {
   settings_call result;
   read_body(x, "the settings", [&](const json_cursor& at) {
@@ -359,6 +375,8 @@ settings_call read_settings(reading& x) {
     if (auto* object = at.value().if_object())
       if (auto* level = object->if_contains("logLevel"))
         result.log_level = read_level(at.member("logLevel", *level));
+    if (!at.reading().problems.empty())
+      add_refusals(at.reading(), result.what);
   });
   return result;
 }

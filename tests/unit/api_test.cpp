@@ -585,6 +585,15 @@ TEST_CASE("work, exec and settings take what they need") {
   CHECK(pointers(refused(method::put, "/v1/settings",
                          R"({"logLevel":"loud","overcommit":0})"))
         == pointer_set{"/logLevel", "/overcommit"});
+  // Also what only who decides would know, each once.
+  auto wrong = refused(method::put, "/v1/settings",
+                       R"({"logLevel":"loud","strategy":"best","shadow":"no",)"
+                       R"("queueOrder":"lifo","fairWeights":{"a":-1},)"
+                       R"("concurrency":{"ann":3},"cacheEntries":0})");
+  CHECK(pointers(wrong)
+        == pointer_set{"/logLevel", "/strategy", "/shadow", "/queueOrder",
+                       "/fairWeights/a", "/concurrency/ann", "/cacheEntries"});
+  CHECK(wrong.problems.size() == 7);
   auto more = set(R"({"overcommit":1.5,"priorityClasses":{"urgent":100},)"
                   R"("concurrency":{"user=ann":3},"shadow":""})")
                 .what;
