@@ -112,8 +112,8 @@ class Replay(ClusterTest):
     def test_what_cannot_be_replayed_is_told_in_words(self):
         self.address = "http://127.0.0.1:1"
         self.troupe("replay", code=4)
-        self.troupe("replay", self.folder / "none.bak", code=3)
-        _, said = self.troupe("replay", "--data", self.folder, code=3)
+        self.troupe("replay", self.folder / "none.bak", code=2)
+        _, said = self.troupe("replay", "--data", self.folder, code=2)
         self.assertIn("there is no journal", said)
         wrong = self.folder / "wrong.bak"
         wrong.write_text("not a backup")

@@ -40,7 +40,7 @@ expected<std::string, failure> backup_in(const std::string& data) {
   std::error_code error;
   if (!fs::exists(path, error))
     return make_unexpected(
-      failure{exit_code::not_found, "there is no journal in " + inert(data)});
+      failure{exit_code::bad_input, "there is no journal in " + inert(data)});
   auto journal = runtime::open_journal("sqlite:" + path.string(), {});
   if (!journal)
     return make_unexpected(

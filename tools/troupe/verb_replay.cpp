@@ -36,7 +36,7 @@ copy copy_of_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
   if (!file)
     return make_unexpected(failure{
-      errno == ENOENT ? exit_code::not_found : exit_code::bad_input,
+      exit_code::bad_input,
       fmt::format("cannot read {}: {}", inert(path), std::strerror(errno))});
   std::string bytes{std::istreambuf_iterator<char>{file}, {}};
   auto result = runtime::open_copy_of_backup(bytes);
@@ -50,7 +50,7 @@ copy copy_of_data(const std::string& data) {
   std::error_code error;
   if (!fs::exists(path, error))
     return make_unexpected(
-      failure{exit_code::not_found, "there is no journal in " + inert(data)});
+      failure{exit_code::bad_input, "there is no journal in " + inert(data)});
   auto result = runtime::open_copy_of(path);
   if (!result)
     return bad("cannot replay it:", result.error());

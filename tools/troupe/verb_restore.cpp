@@ -31,7 +31,7 @@ int run_restore(int argc, char** argv) {
   std::ifstream file{path, std::ios::binary};
   if (!file)
     return report(
-      {errno == ENOENT ? exit_code::not_found : exit_code::no,
+      {exit_code::bad_input,
        fmt::format("cannot read {}: {}", inert(path), std::strerror(errno))});
   std::string bytes{std::istreambuf_iterator<char>{file}, {}};
   std::error_code error;
