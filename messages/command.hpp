@@ -22,8 +22,9 @@ namespace troupe {
 /// Submits jobs, all or none. A job with the name of a living one updates it.
 struct submit_jobs {
   std::vector<job_spec_ptr> specs;
-  /// The client's Idempotency-Key, if any: the second one of a key changes
-  /// nothing and is answered like the first.
+  /// The client's Idempotency-Key, if any, a line feed and a digest of what it
+  /// sent: the second one changes nothing and is answered like the first. The
+  /// same key with something else is refused.
   std::string key;
   bool operator==(const submit_jobs&) const = default;
 };
@@ -164,6 +165,8 @@ enum class refusal_kind : uint8_t {
   not_found,
   /// It cannot be done as things stand: 409, exit 1.
   conflict,
+  /// It is understood, and never right in this place: 422, exit 2.
+  unprocessable,
   /// Who asks may not: 403, exit 5.
   forbidden,
   /// A limit is reached, try later: 429, exit 1.

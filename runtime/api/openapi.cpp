@@ -119,11 +119,25 @@ object schema_of_parameter(std::string_view name) {
   return typed("string");
 }
 
+/// Of those that their name does not explain.
+std::string_view description_of_parameter(std::string_view name) {
+  if (name == "tail")
+    return "The last lines of each stream, counted by itself: which line of "
+           "one came before which of the other is not kept.";
+  if (name == "Idempotency-Key")
+    return "A second submission of the same with the same key changes nothing "
+           "and is answered like the first, also after the controller has "
+           "started again. Something else with the same key is a 422.";
+  return {};
+}
+
 object parameter(std::string_view name, const char* in) {
   object result{{"name", name}, {"in", in}};
   if (std::string_view{in} == "path")
     result["required"] = true;
   result["schema"] = schema_of_parameter(name);
+  if (auto text = description_of_parameter(name); !text.empty())
+    result["description"] = text;
   return result;
 }
 

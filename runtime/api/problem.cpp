@@ -14,6 +14,8 @@ int status_of(refusal_kind x) {
     return 404;
   case refusal_kind::conflict:
     return 409;
+  case refusal_kind::unprocessable:
+    return 422;
   case refusal_kind::forbidden:
     return 403;
   case refusal_kind::too_many:

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
 #include "messages/job_text.hpp"
 
+#include "runtime/access/tokens.hpp"
 #include "runtime/api/handlers.hpp"
 
 namespace troupe::runtime::api {
@@ -43,6 +47,16 @@ std::vector<bool> named_in(const boost::json::value& x) {
   std::vector<bool> result;
   for (auto& item : *items)
     result.push_back(has_name(item));
+  return result;
+}
+
+/// A digest of a document: so much of it that nobody meets another by chance.
+std::string digest_of(const boost::json::value& x) {
+  constexpr size_t bytes = 16;
+  auto all = access::sha256(boost::json::serialize(x));
+  std::string result;
+  for (size_t i = 0; i < bytes; ++i)
+    result += fmt::format("{:02x}", all[i]);
   return result;
 }
 
@@ -94,6 +108,8 @@ call read_submission(reading& x) {
   result.key = read_key(x);
   auto* body = x.body();
   if (body != nullptr) {
+    if (!result.key.empty())
+      result.key += '\n' + digest_of(*body);
     auto specs = read_jobs(*body);
     if (!specs) {
       x.add(std::move(specs.error()));

@@ -636,6 +636,7 @@ private:
   static void
   set_message(job_record& job, uint32_t index, const std::string& text);
   void remember_key(const std::string& key, submitted_job answer);
+  [[nodiscard]] bool is_key_of_another(const std::string& key) const;
   /// The ports of `fact` in the order of `occupation`: fixed ones first.
   static std::vector<uint16_t>
   ports_in_order(const job_spec& spec, const std::vector<uint16_t>& ports);

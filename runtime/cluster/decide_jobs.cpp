@@ -30,11 +30,22 @@ unexpected<refusal> no_task(const task_ref& x) {
 
 expected<outcome, refusal> cluster::on(const submit_jobs& x) {
   outcome result;
-  if (!x.key.empty())
-    if (auto at = keys_.find(x.key); at != keys_.end()) {
+  if (!x.key.empty()) {
+    auto at = keys_.find(x.key);
+    // Journals of earlier versions have keys without digests.
+    if (at == keys_.end())
+      at = keys_.find(x.key.substr(0, x.key.find('\n')));
+    if (at != keys_.end()) {
       result.jobs = at->second;
       return result;
     }
+    if (is_key_of_another(x.key))
+      return make_unexpected(refusal{
+        refusal_kind::unprocessable,
+        "this Idempotency-Key was used before, for something else: send "
+        "the same again, or take another key",
+        {}});
+  }
   auto problems = check_classes(x.specs);
   for (auto& y : check_after(x.specs))
     problems.push_back(std::move(y));
@@ -52,6 +63,13 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
   for (auto i : awaited_first(x.specs))
     result.jobs[i] = submit(with_priority(x.specs[i]), x.key);
   return result;
+}
+
+/// Whether the part of `key` before the digest stands beside another one.
+bool cluster::is_key_of_another(const std::string& key) const {
+  auto given = key.substr(0, key.find('\n') + 1);
+  auto at = keys_.lower_bound(given);
+  return !given.empty() && at != keys_.end() && at->first.starts_with(given);
 }
 
 submitted_job

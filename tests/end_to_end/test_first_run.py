@@ -117,10 +117,24 @@ class FirstRun(ClusterTest):
     def test_what_is_submitted_twice_with_one_key_runs_once(self):
         job = shell("true")
         first = self.submit(job, **{"Idempotency-Key": "k1"})
-        status, again = self.call("POST", "/v1/jobs", job,
-                                  {"Idempotency-Key": "k1"})
-        self.assertIn(status, [200, 201])
+        status_of_again, again = self.call("POST", "/v1/jobs", job,
+                                           {"Idempotency-Key": "k1"})
+        self.assertIn(status_of_again, [200, 201])
         self.assertEqual(again["jobs"][0]["name"], first[0]["name"])
+        self.assertEqual(len(self.items("/v1/jobs")), 1)
+        # Something else by the same key is a mistake, also after a restart.
+        self.daemon.kill()
+        self.daemon = self.start_again(self.daemon)
+        self.address = self.daemon.address
+        status, problem = self.call("POST", "/v1/jobs", shell("false"),
+                                    {"Idempotency-Key": "k1"})
+        self.assertEqual(status, 422, problem)
+        self.assertIn("Idempotency-Key", problem["detail"])
+        status, same = self.call("POST", "/v1/jobs", job,
+                                 {"Idempotency-Key": "k1"})
+        self.assertEqual((status, same["jobs"]),
+                         (status_of_again, again["jobs"]))
+        self.troupe("run", "--idempotency-key", "k1", "--", "false", code=2)
         self.assertEqual(len(self.items("/v1/jobs")), 1)
 
     def test_facts_are_told_in_order_and_without_gaps(self):

@@ -299,7 +299,16 @@ TEST_CASE("an idempotency key is taken as it is, if it is printable") {
                      {{"idempotency-key", std::move(key)}});
   };
   auto x = parsed(with("abc-1"));
-  CHECK(std::get<submit_jobs>(std::get<command_call>(x).what).key == "abc-1");
+  auto key = std::get<submit_jobs>(std::get<command_call>(x).what).key;
+  CHECK(key.starts_with("abc-1\n"));
+  // Beside it stands what was sent, whatever the blanks in it.
+  auto sent = [](std::string body) {
+    auto y = parsed(a_request(method::post, "/v1/jobs", std::move(body),
+                              {{"idempotency-key", "abc-1"}}));
+    return std::get<submit_jobs>(std::get<command_call>(y).what).key;
+  };
+  CHECK(sent(R"({ "command": ["x"] })") == key);
+  CHECK(sent(R"({"command":["y"]})") != key);
   CHECK(refused(with(std::string(256, 'a'))).status == 400);
   CHECK(refused(with("\x01")).status == 400);
 }
@@ -660,9 +669,10 @@ TEST_CASE("settings are told with the level of the log") {
 
 TEST_CASE("refusals are problems with the status of their kind") {
   std::pair<refusal_kind, int> kinds[]
-    = {{refusal_kind::bad_input, 400}, {refusal_kind::not_found, 404},
-       {refusal_kind::conflict, 409},  {refusal_kind::forbidden, 403},
-       {refusal_kind::too_many, 429},  {refusal_kind::unavailable, 503}};
+    = {{refusal_kind::bad_input, 400},     {refusal_kind::not_found, 404},
+       {refusal_kind::conflict, 409},      {refusal_kind::forbidden, 403},
+       {refusal_kind::unprocessable, 422}, {refusal_kind::too_many, 429},
+       {refusal_kind::unavailable, 503}};
   for (auto& [kind, status] : kinds) {
     auto x = render(refusal{kind, "no \"way\"", {{"/a", "b"}}});
     CHECK(x.status == status);

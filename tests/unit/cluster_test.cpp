@@ -391,6 +391,28 @@ TEST_CASE("a key is answered twice alike and decided once") {
   c.check_copies();
 }
 
+TEST_CASE("a key with other content than before is refused") {
+  cluster_fixture c;
+  auto first = c.done(submit_jobs{{a_job("a")}, "k1\n00ff"});
+  auto version = c.core.version();
+  auto refused_by = [&](runtime::cluster& x) {
+    auto answer = x.decide(submit_jobs{{a_job("b")}, "k1\n1234"}, c.now);
+    return !answer && answer.error().kind == refusal_kind::unprocessable;
+  };
+  CHECK(refused_by(c.core));
+  CHECK(c.core.find_job("b") == nullptr);
+  CHECK(c.core.version() == version);
+  CHECK(c.done(submit_jobs{{a_job("a")}, "k1\n00ff"}).jobs == first.jobs);
+  // Keys of which one begins like the other have nothing to do with each other.
+  CHECK(c.done(submit_jobs{{a_job("b")}, "k\n1234"}).jobs.at(0).created);
+  CHECK(c.done(submit_jobs{{a_job("d")}, "k12\n1234"}).jobs.at(0).created);
+  // It is known as long as the key is.
+  runtime::cluster copy;
+  CHECK(c.read_image(copy, c.image_of(c.core)) == "");
+  CHECK(refused_by(copy));
+  c.check_copies();
+}
+
 TEST_CASE("the oldest keys are forgotten first") {
   runtime::cluster_options options;
   options.keys_max = 2;

@@ -27,7 +27,8 @@ void declare(command_line& line, run_options& x) {
             "until batch jobs ended, which gives the exit code, and services "
             "run");
   line.option("--idempotency-key", "KEY", x.key,
-              "a second submit with the same key changes nothing");
+              "a second submit of the same with this key changes nothing; of "
+              "something else it is refused");
   declare(line, x.out);
   declare(line, x.how);
   line.example("troupe run web.json db.json", "submits all jobs, or none");
