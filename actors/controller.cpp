@@ -105,8 +105,10 @@ void write_down(runtime::audit& to, const runtime::access::guard& guard,
            x.parameter("dryRun") == "true", status});
 }
 
-/// Lets all count with the same meters, and the server tell of its answers.
+/// Lets all count with the same meters, and the server tell of its answers; and
+/// nodes know what the gateway is asked for.
 void share_meters(controller_options& x) {
+  x.node.log_level = x.gateway.log_level;
   x.scheduler.meters = x.meters;
   x.journal.meters = x.meters;
   x.node.meters = x.meters;

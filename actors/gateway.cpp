@@ -27,12 +27,6 @@ namespace api = runtime::api;
 
 namespace {
 
-/// What this process logs, as its levels are called.
-std::string log_level() {
-  auto name = spdlog::level::to_string_view(spdlog::get_level());
-  return {name.data(), name.size()};
-}
-
 /// Asks WATCH for whatever comes after its present version.
 constexpr auto from_now_on = std::numeric_limits<version_number>::max();
 
@@ -90,9 +84,10 @@ void gateway_state::on(http_call call, api::command_call& x) {
 
 void gateway_state::on(http_call call, api::settings_call& x) {
   decide(call, {std::move(x.what), x.dry_run},
-         [level = x.dry_run ? std::nullopt : x.log_level] {
+         [this, level = x.dry_run ? std::nullopt : x.log_level] {
            if (!level)
              return;
+           options.log_level->ask_for(*level);
            // Names were checked when the request was read.
            static_cast<void>(runtime::log::set_level(*level));
            runtime::log::warn("the log level is {} from now on", *level);
@@ -391,8 +386,9 @@ void gateway_state::tell_settings(const http_call& call) {
     .then(
       [call](const query_answer& x) {
         call.exchange->answer(
-          x.refused ? api::render(*x.refused)
-                    : api::render_settings(x.view->as_object(), log_level()));
+          x.refused
+            ? api::render(*x.refused)
+            : api::render_settings(x.view->as_object(), runtime::log::level()));
       },
       unavailable(call));
 }

@@ -13,6 +13,7 @@
 #include "runtime/access/guard.hpp"
 #include "runtime/api/assets.hpp"
 #include "runtime/api/call.hpp"
+#include "runtime/log_level.hpp"
 #include "runtime/metrics/controller_meters.hpp"
 #include "runtime/metrics/node_meters.hpp"
 
@@ -33,6 +34,9 @@ struct gateway_options {
   /// beyond: 429.
   size_t plans_max = 2;
   std::chrono::milliseconds backup_timeout{300'000};
+  /// What nodes are to log as well, once somebody asks for it.
+  std::shared_ptr<runtime::cluster_log_level> log_level
+    = std::make_shared<runtime::cluster_log_level>();
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
   /// Of nodes in this process; null if there are none.

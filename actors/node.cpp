@@ -166,6 +166,8 @@ void node_actor_state::connect(
   session = std::move(to);
   self->monitor(session);
   log::info("node {}: joined", node);
+  log_level_told = 0;
+  tell_log_level();
   // All that is open, whatever was sent to earlier sessions.
   self->request(scheduler, command_timeout, list_work{node})
     .then(
@@ -181,6 +183,14 @@ void node_actor_state::connect(
       });
   promise.deliver(node_welcome{
     {}, true, term, options.cluster_id, options.heartbeat_interval});
+}
+
+void node_actor_state::tell_log_level() {
+  auto wish = options.log_level->now();
+  if (!session || wish.number == log_level_told)
+    return;
+  log_level_told = wish.number;
+  self->send(session, set_log_level{std::move(wish.level)});
 }
 
 // -- work --------------------------------------------------------------------
@@ -329,6 +339,7 @@ node_actor::behavior_type node_actor_state::make_behavior() {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
       alive.note_mailbox(self->mailbox().size());
       count_missed();
+      tell_log_level();
       report(core->tick(self->clock().now()));
       answer_polls();
     },

@@ -10,6 +10,7 @@
 
 #include "messages/interfaces.hpp"
 
+#include "runtime/log_level.hpp"
 #include "runtime/metrics/controller_meters.hpp"
 #include "runtime/node.hpp"
 #include "runtime/outbox.hpp"
@@ -35,6 +36,9 @@ struct node_actor_options {
   std::function<bool()> leads = [] { return true; };
   /// Agents of this process, which need no remote spawning.
   std::shared_ptr<agent_directory> local_agents;
+  /// What machines are to log, if somebody has asked for it.
+  std::shared_ptr<const runtime::cluster_log_level> log_level
+    = std::make_shared<const runtime::cluster_log_level>();
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
 };
@@ -65,6 +69,7 @@ struct node_actor_state {
   void answer_polls();
   void report(std::optional<troupe::node_state> change);
   void count_missed();
+  void tell_log_level();
 
   node_actor::pointer self;
   std::string node;
@@ -77,6 +82,8 @@ struct node_actor_state {
   std::set<allocation_id> told;
   /// Counts connections: late answers of an earlier one are told by it.
   uint64_t connection = 0;
+  /// Number of the wish for a log level that the machine knows.
+  uint64_t log_level_told = 0;
   /// Heartbeats that were due since the last one, and are counted.
   uint64_t missed = 0;
   struct poll {

@@ -2,7 +2,11 @@
 
 #include <caf/io/middleman.hpp>
 
+#include "runtime/log.hpp"
+
 namespace troupe {
+
+namespace log = runtime::log;
 
 void agent_directory::put(const std::string& node, agent_actor agent) {
   std::lock_guard guard{mutex_};
@@ -41,6 +45,16 @@ session(session_actor::stateful_pointer<session_state> self, agent_actor agent,
     },
     [self, &state](const exec_command& x) {
       return self->delegate(state.agent, x);
+    },
+    [](const set_log_level& x) {
+      // One process may hold many machines.
+      if (x.level == log::level())
+        return;
+      if (auto ok = log::set_level(x.level); ok)
+        log::warn("the log level is {} from now on, as the controller says",
+                  x.level);
+      else
+        log::warn("{}", ok.error());
     },
     [self, &state](const work_taken& x) { self->send(state.owner, x); },
     [self, &state](report_batch& x) { self->send(state.owner, std::move(x)); },

@@ -267,6 +267,8 @@ using session_actor = caf::typed_actor<
   // Tells AGENT what is in the journal.
   caf::reacts_to<reports_taken>, caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
+  // Sets what the machine's process logs.
+  caf::reacts_to<set_log_level>,
   // Tells NODE what AGENT says.
   caf::reacts_to<work_taken>, caf::reacts_to<report_batch>>;
 
@@ -513,6 +515,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::id_block::troupe_atoms::end)
   CAF_ADD_TYPE_ID(troupe, (troupe::read_log))
   CAF_ADD_TYPE_ID(troupe, (troupe::report_batch))
   CAF_ADD_TYPE_ID(troupe, (troupe::reports_taken))
+  CAF_ADD_TYPE_ID(troupe, (troupe::set_log_level))
   CAF_ADD_TYPE_ID(troupe, (troupe::work_batch))
   CAF_ADD_TYPE_ID(troupe, (troupe::work_taken))
   CAF_ADD_TYPE_ID(troupe, (troupe::node_actor))

@@ -62,6 +62,14 @@ struct report_batch {
   BOOST_DESCRIBE_CLASS(report_batch, (), (reports), (), ())
 };
 
+/// Sets what the machine's process logs.
+struct set_log_level {
+  /// `trace debug info warn error off`; what is none of them changes nothing.
+  std::string level;
+  bool operator==(const set_log_level&) const = default;
+  BOOST_DESCRIBE_CLASS(set_log_level, (), (level), (), ())
+};
+
 /// Says that all reports up to `sequence` are in the journal.
 struct reports_taken {
   uint64_t sequence = 0;

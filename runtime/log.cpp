@@ -73,6 +73,13 @@ expected<void, std::string> set_level(const std::string& name) {
   return {};
 }
 
+std::string level() {
+  auto name = spdlog::level::to_string_view(spdlog::get_level());
+  auto result = std::string{name.data(), name.size()};
+  // As users write it.
+  return result == "warning" ? "warn" : result;
+}
+
 void flush() {
   spdlog::default_logger()->flush();
 }

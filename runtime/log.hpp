@@ -25,6 +25,9 @@ struct options {
 /// Changes the level of a log that was started. Errors: as `start`.
 [[nodiscard]] expected<void, std::string> set_level(const std::string& level);
 
+/// The level that is set.
+[[nodiscard]] std::string level();
+
 /// Writes what is waiting.
 void flush();
 

@@ -1,6 +1,8 @@
 #include <caf/all.hpp>
 #include <doctest/doctest.h>
 
+#include "runtime/log.hpp"
+
 #include "actors/node.hpp"
 
 #include "tests/virtual_world/world.hpp"
@@ -28,6 +30,8 @@ struct stage {
   std::vector<node_state> health;
   /// Sessions that the agent was given.
   std::vector<session_actor> sessions;
+  std::shared_ptr<runtime::cluster_log_level> log_level
+    = std::make_shared<runtime::cluster_log_level>();
 
   explicit stage(uint64_t seed = 0) : world(seed) {
     scheduler = world.fake<scheduler_actor>(
@@ -51,6 +55,7 @@ struct stage {
       });
     machine = world.fake<caf::actor>("machine");
     node_actor_options options;
+    options.log_level = log_level;
     options.local_agents = std::make_shared<agent_directory>();
     options.local_agents->put("a", agent);
     aut = world.system().spawn(node, "a", options, scheduler);
@@ -165,6 +170,29 @@ TEST_CASE("a hello that the scheduler refuses is answered with its sentence") {
   CHECK(answer->value->refused == "install the same version");
   CHECK_FALSE(answer->value->try_again);
   CHECK(s.sessions.empty());
+}
+
+TEST_CASE(
+  "a wish for a log level reaches a machine once, and again after it has "
+  "joined anew") {
+  stage s;
+  s.join();
+  auto level = runtime::log::level();
+  auto told = [&] {
+    s.world.pass(2s);
+    auto result = s.world.count_said("session: set_log_level(" + level + ')');
+    s.world.forget_transcript();
+    return result;
+  };
+  CHECK(told() == 0);
+  s.log_level->ask_for(level);
+  CHECK(told() == 1);
+  CHECK(told() == 0);
+  // Somebody may have said something else there meanwhile.
+  s.log_level->ask_for(level);
+  CHECK(told() == 1);
+  s.join();
+  CHECK(told() == 1);
 }
 
 TEST_CASE("a second hello ends the session of the first") {

@@ -114,6 +114,26 @@ class Access(ClusterTest):
         eventually(lambda: "the options were read again"
                    in controller.log_text(), "it says so, at level info")
 
+    def test_the_log_level_of_all_nodes_changes_at_once(self):
+        controller = self.controller()
+        mine = self.node(controller, "n1", "--log-level", "error")
+        self.wait_for_nodes(1)
+        self.assertNotIn("joined the controller", mine.log_text())
+        self.troupe("settings", "--log-level", "debug")
+        eventually(lambda: "the log level is debug" in mine.log_text(),
+                   "the node is told")
+        # One that comes later learns it when it joins.
+        late = self.node(controller, "n2", "--log-level", "error")
+        eventually(lambda: "the log level is debug" in late.log_text(),
+                   "the other node is told")
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "debug")
+        # Its own options have the last word, if they are said last.
+        mine.process.send_signal(signal.SIGHUP)
+        self.troupe("settings", "--log-level", "warn")
+        eventually(lambda: "the log level is warn" in mine.log_text(),
+                   "the node is told once more")
+        self.assertEqual(self.get("/v1/settings")["logLevel"], "warn")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -205,6 +205,9 @@ std::string show(const report_batch& x) {
 std::string show(const reports_taken& x) {
   return "reports_taken(" + number(x.sequence) + ')';
 }
+std::string show(const set_log_level& x) {
+  return "set_log_level(" + x.level + ')';
+}
 std::string show(const poll_work& x) {
   return "poll_work(" + x.node + ')';
 }
@@ -336,8 +339,8 @@ std::optional<std::string> text_of(const caf::type_erased_tuple& x) {
     list_node_names, node_names, assigned_work, propose_places, proposed_places,
     serve_policy, event_batch, append_events, appended, load_cluster,
     loaded_cluster, read_events, await_version, node_hello, node_welcome,
-    work_batch, work_taken, report_batch, reports_taken, poll_work,
-    post_reports, start_run, end_task, restart_kept, health_changed,
+    work_batch, work_taken, report_batch, reports_taken, set_log_level,
+    poll_work, post_reports, start_run, end_task, restart_kept, health_changed,
     check_answer, locate_port, located_port, stop_run, forget_run, run_event,
     adopt_runs, adopted_runs, task_report, list_inventory, inventory,
     attach_session, tell_session_end, end_all_tasks, all_tasks_ended,

@@ -134,8 +134,8 @@ int run_settings(int argc, char** argv) {
   line.option("--cache-entries", "N", cache_entries,
               "how many results of batch tasks are kept");
   line.option("--log-level", "LEVEL", log_level,
-              "what the controller logs until it ends: trace, debug, info, "
-              "warn, error or off");
+              "what the controller and all nodes log from now on, until they "
+              "start again: trace, debug, info, warn, error or off");
   declare(line, how);
   declare(line, x);
   line.example("troupe settings --strategy spread",
