@@ -71,9 +71,19 @@ void add_nodes(why_view& to, const decisions::decision& x,
                                          + victims_text(*x.room) + " had to go"
                                      : std::string{"it is there"};
   to.nodes.push_back(std::move(chosen));
+  auto told = size_t{x.room == nullptr ? 1u : 0u};
   for (auto& y : x.what->best)
-    if (y.node != own)
+    if (y.node != own) {
       to.nodes.push_back(verdict_of(y));
+      ++told;
+    }
+  if (x.what->fit > told) {
+    verdict_view others;
+    others.nodes = x.what->fit - static_cast<uint32_t>(told);
+    others.verdict = "feasible";
+    others.message = "it would have fitted there, with no better score";
+    to.nodes.push_back(std::move(others));
+  }
   add_refusals(to, x.what->refused);
 }
 

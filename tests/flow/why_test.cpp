@@ -61,6 +61,20 @@ TEST_CASE("why a task is where it is tells the nodes as they were then") {
   CHECK(anew.at_pointer("/nodes/0/verdict") == "chosen");
 }
 
+TEST_CASE("a decision accounts for all nodes, also those that are not named") {
+  house h;
+  h.start_controller();
+  for (auto name : {"a", "b", "c", "d", "e", "f"})
+    h.start_machine(name);
+  h.submit(job("web", 0, 1'000));
+  REQUIRE(h.await({"web", 0}, task_state::running, 5s));
+  auto told = why(h, {"web", 0});
+  REQUIRE(told.at_pointer("/nodes").as_array().size() == 5);
+  CHECK(told.at_pointer("/nodes/0/verdict") == "chosen");
+  CHECK(told.at_pointer("/nodes/4/verdict") == "feasible");
+  CHECK(told.at_pointer("/nodes/4/nodes") == 2);
+}
+
 TEST_CASE("why a task waits tells its last try, and later whom it drove out") {
   house h;
   h.start_controller();
