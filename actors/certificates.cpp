@@ -89,8 +89,9 @@ expected<void, std::string> check(const tls_files& x) {
   if (x.ca.empty() && x.certificate.empty() && x.key.empty())
     return {};
   if (!x.complete())
-    return make_unexpected("TLS needs --tls-ca, --tls-cert and --tls-key, all "
-                           "three");
+    return make_unexpected(
+      "TLS needs --tls-ca, --tls-cert and --tls-key, all three (TROUPE_TLS_CA, "
+      "TROUPE_TLS_CERT and TROUPE_TLS_KEY count as well)");
   if (auto found = read_certificates(x); !found)
     return make_unexpected(found.error());
   return {};

@@ -4,6 +4,9 @@
 #include <cstring>
 
 #include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include "tools/troupe/table.hpp"
 
 namespace troupe::tools {
 
@@ -16,6 +19,13 @@ std::string base_of(const connection& x) {
   while (result.ends_with('/'))
     result.pop_back();
   return result.find("://") == std::string::npos ? "http://" + result : result;
+}
+
+/// Whether somebody is there, and is not who is expected.
+bool is_distrust(CURLcode code) {
+  return code == CURLE_SSL_CACERT_BADFILE
+         || code == CURLE_PEER_FAILED_VERIFICATION
+         || code == CURLE_SSL_CONNECT_ERROR;
 }
 
 } // namespace
@@ -58,6 +68,11 @@ expected<rest_reply, failure> transfer::result(CURLcode code) {
   rest_reply reply{status(), std::move(kept_)};
   if (ended_by_us_)
     return reply;
+  if (is_distrust(code))
+    return make_unexpected(
+      failure{exit_code::unreachable,
+              fmt::format("cannot talk to the controller at {} by TLS: {}",
+                          inert(address_), inert(clause(code)))});
   if (code != CURLE_OK)
     return make_unexpected(no_answer(address_, clause(code)));
   if (reply.status < 200 || reply.status > 299)
