@@ -32,89 +32,105 @@ void transport::free_tls::operator()(ssl_st* x) const noexcept {
 }
 
 transport::transport(tcp::socket socket, const tls_context& context)
-  : socket_(std::move(socket)) {
+  : wire_(std::make_shared<wire>(std::move(socket))) {
   if (!context)
     return;
   auto ec = error_code{};
-  socket_.native_non_blocking(true, ec);
-  tls_.reset(SSL_new(context.get()));
-  if (!tls_ || SSL_set_fd(tls_.get(), socket_.native_handle()) != 1) {
+  wire_->socket.native_non_blocking(true, ec);
+  wire_->tls.reset(SSL_new(context.get()));
+  auto* tls = wire_->tls.get();
+  if (tls == nullptr || SSL_set_fd(tls, wire_->socket.native_handle()) != 1) {
     close();
     return;
   }
-  SSL_set_min_proto_version(tls_.get(), TLS1_2_VERSION);
+  SSL_set_min_proto_version(tls, TLS1_2_VERSION);
   // Tokens tell who somebody is.
-  SSL_set_verify(tls_.get(), SSL_VERIFY_NONE, nullptr);
-  SSL_set_options(tls_.get(),
-                  SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_set_verify(tls, SSL_VERIFY_NONE, nullptr);
+  SSL_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // A write goes on from wherever its bytes are by then, and who is silent holds
   // no buffers.
-  SSL_set_mode(tls_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE
-                             | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-                             | SSL_MODE_RELEASE_BUFFERS);
-  SSL_set_accept_state(tls_.get());
+  SSL_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE
+                      | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                      | SSL_MODE_RELEASE_BUFFERS);
+  SSL_set_accept_state(tls);
+}
+
+transport::~transport() {
+  close();
 }
 
 void transport::set_no_delay() {
   auto ec = error_code{};
-  socket_.set_option(tcp::no_delay{true}, ec);
+  wire_->socket.set_option(tcp::no_delay{true}, ec);
 }
 
-transport::attempt transport::try_greet() {
-  if (!socket_.is_open())
+void transport::end_output(error_code& ec) {
+  wire_->say_goodbye();
+  wire_->socket.shutdown(tcp::socket::shutdown_send, ec);
+}
+
+void transport::close() {
+  // It may have been moved from.
+  if (wire_)
+    wire_->close();
+}
+
+transport::attempt transport::wire::try_greet() {
+  if (!socket.is_open())
     return {need::nothing, boost::asio::error::operation_aborted};
-  if (!heard_) {
+  if (!heard) {
     unsigned char first = 0;
-    auto size = recv(socket_.native_handle(), &first, 1, MSG_PEEK);
+    auto size = recv(socket.native_handle(), &first, 1, MSG_PEEK);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
       return {need::to_read};
     if (size <= 0)
       return {need::nothing, boost::asio::error::eof};
-    heard_ = true;
+    heard = true;
     if (is_letter(first)) {
-      tls_.reset();
+      tls.reset();
       return {};
     }
     if (first != handshake_record)
       return {need::nothing, broken()};
   }
   ERR_clear_error();
-  auto result = judge(SSL_accept(tls_.get()));
-  greeted_ = result.before_next == need::nothing && !result.ec;
+  auto result = judge(SSL_accept(tls.get()));
+  greeted = result.before_next == need::nothing && !result.ec;
   return result;
 }
 
-transport::attempt transport::try_transfer(boost::asio::mutable_buffer to) {
-  if (!socket_.is_open())
+transport::attempt
+transport::wire::try_transfer(boost::asio::mutable_buffer to) {
+  if (!socket.is_open())
     return {need::nothing, boost::asio::error::operation_aborted};
   if (to.size() == 0)
     return {};
   auto size = std::size_t{0};
   ERR_clear_error();
-  auto result = judge(SSL_read_ex(tls_.get(), to.data(), to.size(), &size));
+  auto result = judge(SSL_read_ex(tls.get(), to.data(), to.size(), &size));
   result.size = size;
   return result;
 }
 
-transport::attempt transport::try_transfer(boost::asio::const_buffer from) {
-  if (!socket_.is_open())
+transport::attempt
+transport::wire::try_transfer(boost::asio::const_buffer from) {
+  if (!socket.is_open())
     return {need::nothing, boost::asio::error::operation_aborted};
   if (from.size() == 0)
     return {};
   auto size = std::size_t{0};
   ERR_clear_error();
-  auto result
-    = judge(SSL_write_ex(tls_.get(), from.data(), from.size(), &size));
+  auto result = judge(SSL_write_ex(tls.get(), from.data(), from.size(), &size));
   result.size = size;
   return result;
 }
 
 /// What OpenSSL means by `result`. REQUIRES: it is that of the last call, and the
 /// errors before it were cleared.
-transport::attempt transport::judge(int result) {
+transport::attempt transport::wire::judge(int result) {
   if (result == 1)
     return {};
-  switch (SSL_get_error(tls_.get(), result)) {
+  switch (SSL_get_error(tls.get(), result)) {
   case SSL_ERROR_WANT_READ:
     return {need::to_read};
   case SSL_ERROR_WANT_WRITE:
@@ -123,29 +139,24 @@ transport::attempt transport::judge(int result) {
     return {need::nothing, boost::asio::error::eof};
   default:
     // Nothing may be said on it any more, not even goodbye.
-    greeted_ = false;
+    greeted = false;
     ERR_clear_error();
     return {need::nothing, broken()};
   }
 }
 
-void transport::say_goodbye() {
-  if (!tls_ || !std::exchange(greeted_, false) || !socket_.is_open())
+void transport::wire::say_goodbye() {
+  if (!tls || !std::exchange(greeted, false) || !socket.is_open())
     return;
   ERR_clear_error();
-  SSL_shutdown(tls_.get());
+  SSL_shutdown(tls.get());
   ERR_clear_error();
 }
 
-void transport::end_output(error_code& ec) {
-  say_goodbye();
-  socket_.shutdown(tcp::socket::shutdown_send, ec);
-}
-
-void transport::close() {
+void transport::wire::close() {
   say_goodbye();
   auto ec = error_code{};
-  socket_.close(ec);
+  socket.close(ec);
 }
 
 } // namespace troupe::runtime::http

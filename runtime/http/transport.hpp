@@ -31,35 +31,38 @@ public:
   /// Without `context`, in the clear.
   transport(tcp::socket socket, const tls_context& context);
   transport(transport&&) = default;
-  ~transport() = default;
+  /// Closes.
+  ~transport();
 
-  [[nodiscard]] executor_type get_executor() { return socket_.get_executor(); }
-  [[nodiscard]] const tcp::socket& socket() const { return socket_; }
+  [[nodiscard]] executor_type get_executor() {
+    return wire_->socket.get_executor();
+  }
+  [[nodiscard]] const tcp::socket& socket() const { return wire_->socket; }
 
   /// Sends what there is at once, however little.
   void set_no_delay();
 
-  [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
+  [[nodiscard]] bool is_tls() const { return wire_->tls != nullptr; }
 
   /// Shakes hands. A client that speaks in the clear instead gets no error but a
   /// transport that is not `is_tls()` any more, so that it can be told.
   /// `done(error_code)`. REQUIRES: is_tls().
   template <class Done>
   void async_greet(Done&& done) {
-    boost::asio::async_compose<Done, void(error_code)>(greeting{this}, done,
-                                                       socket_);
+    boost::asio::async_compose<Done, void(error_code)>(greeting{wire_}, done,
+                                                       wire_->socket);
   }
 
   template <class Buffers, class Done>
   auto async_read_some(const Buffers& to, Done&& done) {
     return boost::asio::async_compose<Done, void(error_code, std::size_t)>(
-      transfer<Buffers, direction::in>{this, to}, done, socket_);
+      transfer<Buffers, direction::in>{wire_, to}, done, wire_->socket);
   }
 
   template <class Buffers, class Done>
   auto async_write_some(const Buffers& from, Done&& done) {
     return boost::asio::async_compose<Done, void(error_code, std::size_t)>(
-      transfer<Buffers, direction::out>{this, from}, done, socket_);
+      transfer<Buffers, direction::out>{wire_, from}, done, wire_->socket);
   }
 
   /// Says that nothing more comes from here. A client that takes nothing at this
@@ -84,25 +87,37 @@ private:
     void operator()(ssl_st* x) const noexcept;
   };
 
-  [[nodiscard]] attempt try_greet();
-  [[nodiscard]] attempt try_transfer(boost::asio::mutable_buffer to);
-  [[nodiscard]] attempt try_transfer(boost::asio::const_buffer from);
-  [[nodiscard]] attempt judge(int result);
-  void say_goodbye();
+  /// Lives as long as anything is under way on it: a ping of a WebSocket may be,
+  /// when its owner has gone.
+  struct wire {
+    explicit wire(tcp::socket x) : socket(std::move(x)) {}
 
-  template <class Self>
-  void wait(need x, Self&& self) {
-    socket_.async_wait(x == need::to_read ? tcp::socket::wait_read
-                                          : tcp::socket::wait_write,
-                       std::forward<Self>(self));
-  }
+    [[nodiscard]] attempt try_greet();
+    [[nodiscard]] attempt try_transfer(boost::asio::mutable_buffer to);
+    [[nodiscard]] attempt try_transfer(boost::asio::const_buffer from);
+    [[nodiscard]] attempt judge(int result);
+    void say_goodbye();
+    void close();
+
+    template <class Self>
+    void wait(need x, Self&& self) {
+      socket.async_wait(x == need::to_read ? tcp::socket::wait_read
+                                           : tcp::socket::wait_write,
+                        std::forward<Self>(self));
+    }
+
+    tcp::socket socket;
+    std::unique_ptr<ssl_st, free_tls> tls;
+    bool heard = false;   // The first byte of the client has been looked at.
+    bool greeted = false; // Both sides know the keys, and nothing broke since.
+  };
 
   /// Nobody is called back from within the call that asked: what is done at once
   /// is `posted`.
   enum class stage : std::uint8_t { begin, trying, posted, clear };
 
   struct greeting {
-    transport* of;
+    std::shared_ptr<wire> of;
     attempt last{};
     stage at = stage::begin;
 
@@ -110,20 +125,21 @@ private:
     void operator()(Self& self, error_code ec = {}) {
       if (at == stage::posted)
         return self.complete(last.ec);
+      auto on = of; // Which goes along with `self`.
       auto at_once = std::exchange(at, stage::trying) == stage::begin;
       last = ec ? attempt{need::nothing, ec} : of->try_greet();
       if (last.before_next != need::nothing)
-        return of->wait(last.before_next, std::move(self));
+        return on->wait(last.before_next, std::move(self));
       if (!at_once)
         return self.complete(last.ec);
       at = stage::posted;
-      boost::asio::post(of->get_executor(), std::move(self));
+      boost::asio::post(on->socket.get_executor(), std::move(self));
     }
   };
 
   template <class Buffers, direction Where>
   struct transfer {
-    transport* of;
+    std::shared_ptr<wire> of;
     Buffers buffers;
     attempt last{};
     stage at = stage::begin;
@@ -134,23 +150,24 @@ private:
         return self.complete(last.ec, last.size);
       if (at == stage::clear)
         return self.complete(ec, size);
-      if (!of->is_tls()) {
+      // These go along with `self`.
+      auto on = of;
+      if (at == stage::begin && !of->tls) {
         at = stage::clear;
-        // The buffers go along with `self`.
         auto here = buffers;
         if constexpr (Where == direction::in)
-          return of->socket_.async_read_some(here, std::move(self));
+          return on->socket.async_read_some(here, std::move(self));
         else
-          return of->socket_.async_write_some(here, std::move(self));
+          return on->socket.async_write_some(here, std::move(self));
       }
       auto at_once = std::exchange(at, stage::trying) == stage::begin;
       last = ec ? attempt{need::nothing, ec} : of->try_transfer(first());
       if (last.before_next != need::nothing)
-        return of->wait(last.before_next, std::move(self));
+        return on->wait(last.before_next, std::move(self));
       if (!at_once)
         return self.complete(last.ec, last.size);
       at = stage::posted;
-      boost::asio::post(of->get_executor(), std::move(self));
+      boost::asio::post(on->socket.get_executor(), std::move(self));
     }
 
     /// The first of them that has room, or bytes.
@@ -166,10 +183,7 @@ private:
     }
   };
 
-  tcp::socket socket_;
-  std::unique_ptr<ssl_st, free_tls> tls_;
-  bool heard_ = false;   // The first byte of the client has been looked at.
-  bool greeted_ = false; // Both sides know the keys, and nothing broke since.
+  std::shared_ptr<wire> wire_;
 };
 
 } // namespace troupe::runtime::http

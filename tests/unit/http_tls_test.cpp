@@ -188,6 +188,32 @@ TEST_CASE("a WebSocket is one by TLS as well") {
   (*started)->stop();
 }
 
+TEST_CASE(
+  "a WebSocket whose client goes while it is asked whether it lives ends") {
+  server_options options;
+  options.certificates = [x = certificate_of("any")] { return x; };
+  options.deadlines.idle = 20ms;
+  std::mutex mutex;
+  std::vector<stream_writer> writers;
+  auto started = server::start(options, [&](const exchange& x) {
+    std::lock_guard guard{mutex};
+    writers.push_back(x.open_socket({}));
+  });
+  REQUIRE(started);
+  for (int i = 0; i < 50; ++i) {
+    http_client below{(*started)->port()};
+    tls_client client{below};
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    client.until("\r\n\r\n");
+    if (i % 2 == 0)
+      client.receive();
+  }
+  CHECK(eventually([&] { return (*started)->connections() == 0; }));
+  (*started)->stop();
+}
+
 TEST_CASE("who speaks in the clear where TLS is spoken is told so") {
   fixture f;
   auto client = f.client();
