@@ -144,10 +144,12 @@ await_lead(caf::actor_system& system, const scheduler_actor& scheduler,
   };
   self->request(scheduler, options.start_timeout, run_query{get_cluster{}})
     .receive([](const query_answer&) {}, failed);
-  if (!result || options.strategy.empty())
-    return result;
   change_settings wanted;
-  wanted.strategy = options.strategy;
+  if (!options.strategy.empty())
+    wanted.strategy = options.strategy;
+  wanted.batch_size = options.batch_size;
+  if (!result || wanted == change_settings{})
+    return result;
   self->request(scheduler, options.start_timeout, run_command{wanted})
     .receive(
       [&](const command_answer& x) {

@@ -33,6 +33,10 @@ struct controller_options {
   bool tls = false;
   /// The cluster's default strategy; empty: as it was.
   std::string strategy;
+  /// Tasks placed in one turn; nothing: as it was.
+  std::optional<uint32_t> batch_size;
+  /// Threads with which each policy thinks over big batches.
+  uint32_t placement_threads = 1;
   scheduler_options scheduler;
   journal_actor_options journal;
   watch_options watch;

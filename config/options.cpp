@@ -132,6 +132,11 @@ void declare(CLI::App& app, daemon which, daemon_options& to) {
     add(app, "strategy", to.strategy,
         "Default placement: binpack, spread, firstFit, roundRobin, "
         "leastLoaded, fgd, mostFreeCpu");
+    add(app, "batch-size", to.batch_size,
+        "Tasks that are placed in one turn, 1 to 1024");
+    add(
+      app, "placement-threads", to.placement_threads,
+      "Threads that look for places in big batches of different tasks, 1 to 4");
     add(app, "heartbeat", to.heartbeat, "How often nodes say that they live");
     add(app, "unhealthy-after", to.unhealthy_after,
         "Silence that makes a node unhealthy");
@@ -385,6 +390,19 @@ std::string journal_address(const daemon_options& x) {
   return "sqlite:" + (fs::path{x.data} / "journal.db").string();
 }
 
+expected<uint32_t, std::string>
+whole_number(const std::string& flag, const std::string& text, uint32_t most,
+             const std::string& about) {
+  uint32_t result = 0;
+  auto* end = text.data() + text.size();
+  auto [at, error] = std::from_chars(text.data(), end, result);
+  if (error != std::errc{} || at != end || result < 1 || result > most)
+    return make_unexpected("--" + flag + ", " + about
+                           + ", wants a whole number from 1 to "
+                           + std::to_string(most) + ", not \"" + text + '"');
+  return result;
+}
+
 expected<std::optional<etcd_options>, std::string>
 etcd_of(const daemon_options& x) {
   if (!runtime::is_etcd_address(x.journal)) {
@@ -469,6 +487,16 @@ controller_of(const daemon_options& x) {
   if (*unhealthy <= *heartbeat)
     return make_unexpected("--unhealthy-after must be longer than --heartbeat, "
                            "or every node would be unhealthy");
+  auto batch_size
+    = whole_number("batch-size", x.batch_size.empty() ? "1" : x.batch_size,
+                   1'024, "the tasks that are placed in one turn");
+  if (!batch_size)
+    return make_unexpected(batch_size.error());
+  auto threads
+    = whole_number("placement-threads", x.placement_threads, 4,
+                   "the threads that look for places in big batches");
+  if (!threads)
+    return make_unexpected(threads.error());
   controller_options result;
   if (x.journal == "memory")
     result.black_box.store.bytes_max = memory_output_bytes_max;
@@ -485,6 +513,10 @@ controller_of(const daemon_options& x) {
   result.listen_port = listen->port;
   result.tls = tls->complete();
   result.strategy = x.strategy;
+  // As it was, if nothing was said.
+  if (!x.batch_size.empty())
+    result.batch_size = *batch_size;
+  result.placement_threads = *threads;
   result.scheduler.leader
     = runtime::machine_name() + ':' + std::to_string(getpid());
   result.node.heartbeat_interval = *heartbeat;

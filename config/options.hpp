@@ -37,6 +37,9 @@ struct daemon_options {
   std::string lease = "5s";
   std::string advertise;
   std::string strategy;
+  /// As text, so that what is wrong with it is said in our words.
+  std::string batch_size;
+  std::string placement_threads = "1";
   std::string heartbeat = "10s";
   std::string unhealthy_after = "30s";
   std::string removed_after = "5m";

@@ -135,6 +135,7 @@ struct change_settings {
   std::optional<std::map<std::string, uint32_t>> concurrency;
   std::optional<std::string> shadow;
   std::optional<uint32_t> cache_entries;
+  std::optional<uint32_t> batch_size;
   bool operator==(const change_settings&) const = default;
 };
 

@@ -468,11 +468,14 @@ struct settings {
   std::string shadow;
   /// Results kept at most.
   uint32_t cache_entries = 10'000;
+  /// Tasks that are placed in one turn at most, in the order of the queue; gangs
+  /// are placed whole. Of 1,024 a proposal takes milliseconds.
+  uint32_t batch_size = 1'024;
   bool operator==(const settings&) const = default;
   BOOST_DESCRIBE_CLASS(settings, (),
                        (strategy, queue_order, fair_by, fair_weights,
                         overcommit, priority_classes, concurrency, shadow,
-                        cache_entries),
+                        cache_entries, batch_size),
                        (), ())
 };
 

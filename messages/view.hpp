@@ -241,12 +241,13 @@ struct cluster_view {
   /// Whether tries by time alone are rare, since the cluster stays full.
   bool retries_slowed = false;
   uint32_t cache_entries = 0;
+  uint32_t batch_size = 0;
   bool operator==(const cluster_view&) const = default;
   BOOST_DESCRIBE_CLASS(cluster_view, (),
                        (version, id, nodes, tasks, jobs, capacity, reserved,
                         used, strategy, queue_order, fair_by, fair_weights,
                         overcommit, priority_classes, concurrency, shadow,
-                        retries_slowed, cache_entries),
+                        retries_slowed, cache_entries, batch_size),
                        (), ())
 };
 

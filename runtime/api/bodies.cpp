@@ -384,7 +384,8 @@ settings_call read_settings(reading& x) {
 change_settings read_settings(const json_cursor& x) {
   static constexpr auto known = std::to_array<std::string_view>(
     {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-     "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"});
+     "priorityClasses", "concurrency", "shadow", "cacheEntries", "batchSize",
+     "logLevel"});
   change_settings result;
   json_fields fields{x, known};
   if (!fields)
@@ -409,6 +410,9 @@ change_settings read_settings(const json_cursor& x) {
   if (auto y = fields.get("cacheEntries"))
     if (auto entries = y->integer(1, std::numeric_limits<uint32_t>::max()))
       result.cache_entries = static_cast<uint32_t>(*entries);
+  if (auto y = fields.get("batchSize"))
+    if (auto size = y->integer(1, std::numeric_limits<uint32_t>::max()))
+      result.batch_size = static_cast<uint32_t>(*size);
   return result;
 }
 

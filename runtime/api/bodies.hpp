@@ -25,7 +25,8 @@ namespace troupe::runtime::api {
 [[nodiscard]] uint32_t read_scale(reading& x);
 
 /// `{"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-/// "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"}`.
+/// "priorityClasses", "concurrency", "shadow", "cacheEntries", "batchSize",
+/// "logLevel"}`.
 [[nodiscard]] settings_call read_settings(reading& x);
 
 /// `{"reports": [{"task", "attempt", "state", ..}], "acknowledged": N}`.

@@ -139,9 +139,9 @@ http::response render(const command_call& x, const outcome& y) {
 http::response
 render_settings(const boost::json::object& cluster, std::string log_level) {
   boost::json::object result;
-  for (auto* key :
-       {"strategy", "queueOrder", "fairBy", "fairWeights", "overcommit",
-        "priorityClasses", "concurrency", "shadow", "cacheEntries", "version"})
+  for (auto* key : {"strategy", "queueOrder", "fairBy", "fairWeights",
+                    "overcommit", "priorityClasses", "concurrency", "shadow",
+                    "cacheEntries", "batchSize", "version"})
     if (auto* value = cluster.if_contains(key))
       result[key] = *value;
   result["logLevel"] = std::move(log_level);

@@ -152,6 +152,7 @@ constexpr std::string_view bodies = R"json({
   "priorityClasses": {"type": "object", "additionalProperties": {"type": "integer"}},
   "concurrency": {"$ref": "#/components/schemas/counts"}, "shadow": {"type": "string"},
   "cacheEntries": {"type": "integer", "minimum": 1, "maximum": 1000000},
+  "batchSize": {"type": "integer", "minimum": 1, "maximum": 1024},
   "logLevel": {"enum": ["trace", "debug", "info", "warn", "error", "off"]}}},
 "change": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
   "drainNode": {"$ref": "#/components/schemas/oneOrMore"}, "loseNode": {"$ref": "#/components/schemas/oneOrMore"},
@@ -251,7 +252,7 @@ constexpr std::string_view answers = R"json({
   "fairBy": {"type": "string"}, "fairWeights": {"type": "object", "additionalProperties": {"type": "number"}},
   "overcommit": {"type": "number"}, "priorityClasses": {"type": "object", "additionalProperties": {"type": "integer"}},
   "concurrency": {"$ref": "#/components/schemas/counts"}, "shadow": {"type": "string"},
-  "cacheEntries": {"type": "integer"}, "logLevel": {"type": "string"},
+  "cacheEntries": {"type": "integer"}, "batchSize": {"type": "integer"}, "logLevel": {"type": "string"},
   "version": {"$ref": "#/components/schemas/version"}}},
 "cluster": {"allOf": [{"$ref": "#/components/schemas/settings"}, {"type": "object",
   "required": ["version", "nodes", "tasks", "jobs", "capacity", "reserved", "used"], "properties": {

@@ -204,6 +204,7 @@ std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
   looked_ = true;
   if (batch_open_)
     return std::nullopt;
+  tasks_max = std::min(tasks_max, settings_.batch_size);
   waiting::row_finder row_of
     = [this](uint32_t name) -> std::optional<placement::node_index> {
     auto* node = find_node(names_[name]);

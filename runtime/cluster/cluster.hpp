@@ -122,8 +122,9 @@ public:
   /// Names the policies that are there. Jobs of others are left alone.
   void set_policies(std::set<std::string, std::less<>> names);
 
-  /// The first waiting tasks, for one policy to propose places for. One batch is
-  /// open at a time: it ends with `commit` or `abandon`.
+  /// The first waiting tasks, for one policy to propose places for: no more than
+  /// `tasks_max` and the settings allow. One batch is open at a time: it ends with
+  /// `commit` or `abandon`.
   [[nodiscard]] std::optional<waiting::batch> next_batch(uint32_t tasks_max);
 
   /// The nodes on which places are to be proposed for a batch: for some tasks

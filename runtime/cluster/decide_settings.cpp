@@ -21,6 +21,9 @@ constexpr int32_t priority_max = 1'000'000;
 /// Each takes about a kilobyte.
 constexpr uint32_t cache_entries_max = 1'000'000;
 
+/// More would keep whoever asks in between waiting.
+constexpr uint32_t batch_size_max = 1'024;
+
 /// The pointer to `name` in a setting that is an object.
 std::string place_of(std::string_view setting, std::string_view name) {
   std::string result;
@@ -53,6 +56,7 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
   take(to.concurrency, x.concurrency);
   take(to.shadow, x.shadow);
   take(to.cache_entries, x.cache_entries);
+  take(to.batch_size, x.batch_size);
   // A shadow that is the default policy by now has nothing to tell.
   if (to.shadow == to.strategy)
     to.shadow.clear();
@@ -96,6 +100,11 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
   if (x.cache_entries < 1 || x.cache_entries > cache_entries_max)
     wrong("/cacheEntries", "cacheEntries must be a whole number from 1 to "
                              + std::to_string(cache_entries_max));
+  if (x.batch_size < 1 || x.batch_size > batch_size_max)
+    wrong("/batchSize",
+          "batchSize, the tasks that are placed in one turn, must "
+          "be a whole number from 1 to "
+            + std::to_string(batch_size_max));
   for (auto& [name, priority] : x.priority_classes)
     if (priority < -priority_max || priority > priority_max)
       wrong(place_of("priorityClasses", name),

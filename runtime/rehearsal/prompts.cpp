@@ -147,10 +147,11 @@ private:
   // -- the rest ---------------------------------------------------------------
 
   maybe on(const settings_changed& x) const {
-    return change_settings{
-      x.to.strategy,     x.to.queue_order, x.to.fair_by,
-      x.to.fair_weights, x.to.overcommit,  x.to.priority_classes,
-      x.to.concurrency,  x.to.shadow,      x.to.cache_entries};
+    return change_settings{x.to.strategy,      x.to.queue_order,
+                           x.to.fair_by,       x.to.fair_weights,
+                           x.to.overcommit,    x.to.priority_classes,
+                           x.to.concurrency,   x.to.shadow,
+                           x.to.cache_entries, x.to.batch_size};
   }
   maybe on(const leader_elected& x) const {
     return take_lead{x.leader, x.program_version};

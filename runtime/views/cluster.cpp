@@ -55,6 +55,7 @@ cluster_view totals_of(const present& p) {
   view.shadow = p.cluster.config().shadow;
   view.retries_slowed = p.cluster.is_slowed_down();
   view.cache_entries = p.cluster.config().cache_entries;
+  view.batch_size = p.cluster.config().batch_size;
   resources capacity;
   resources reserved;
   resources used;

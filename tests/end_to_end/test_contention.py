@@ -142,6 +142,18 @@ class Contention(ClusterTest):
         self.assertEqual({x["pointer"] for x in body["errors"]},
                          {"/overcommit"})
 
+    def test_a_batch_size_is_an_option_and_a_setting(self):
+        self.up(1, "--batch-size", "10", capacity="cpu=4,memory=1GiB")
+        self.assertEqual(self.get("/v1/settings")["batchSize"], 10)
+        self.submit(shell("exit 0", name="many", cpu=0.01, count=35))
+        self.wait_for_job("many", "succeeded")
+        self.troupe("settings", "--batch-size", "7")
+        self.assertEqual(self.get("/v1/settings")["batchSize"], 7)
+        status, body = self.call("PUT", "/v1/settings", {"batchSize": 5000})
+        self.assertEqual(status, 400)
+        self.assertEqual([x["pointer"] for x in body["errors"]],
+                         ["/batchSize"])
+
     # -- a big task among small ones ------------------------------------------
 
     def test_a_big_task_starts_although_small_ones_keep_coming(self):

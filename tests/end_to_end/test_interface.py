@@ -503,6 +503,9 @@ class CommandLine(ClusterTest):
         options.write_text('{"unhealthy-aftr": "20s"}')
         said = self.refused("up", "--config", options)
         self.assertIn("unhealthy-after", said)
+        said = self.refused("up", "--batch-size", "0", "--data",
+                            self.folder / "none")
+        self.assertIn("from 1 to 1024", said)
         said = self.refused("up", "--nodes", "100000", "--data",
                             self.folder / "many")
         self.assertIn("at most 10000", said)

@@ -611,6 +611,9 @@ TEST_CASE("work, exec and settings take what they need") {
   CHECK(more.concurrency->at("user=ann") == 3);
   CHECK(more.shadow == "");
   CHECK(set(R"({"cacheEntries":50})").what.cache_entries == 50);
+  CHECK(set(R"({"batchSize":10})").what.batch_size == 10);
+  CHECK(pointers(refused(method::put, "/v1/settings", R"({"batchSize":"10"})"))
+        == pointer_set{"/batchSize"});
   CHECK(pointers(refused(method::put, "/v1/settings", R"({"cacheEntries":0})"))
         == pointer_set{"/cacheEntries"});
 }

@@ -88,6 +88,45 @@ TEST_CASE("a batch of the queue holds as many tasks as are asked for") {
 
 // -- waiting -----------------------------------------------------------------
 
+TEST_CASE("with a batch size of ten, a turn places ten tasks, the highest "
+          "priorities first") {
+  cluster_fixture c;
+  c.join(a_node("n1").cpu(100));
+  c.submit(a_job("low").tasks(8).cpu(0.1));
+  c.submit(a_job("middle").tasks(9).cpu(0.1).priority(5));
+  c.submit(a_job("high").tasks(6).cpu(0.1).priority(9));
+  c.done(change_settings{.batch_size = 10});
+  auto running = [&] {
+    return std::tuple{c.core.find_job("high")->live(),
+                      c.core.find_job("middle")->live(),
+                      c.core.find_job("low")->live()};
+  };
+  auto turn = [&] {
+    auto batch = c.core.next_batch(1'024);
+    REQUIRE(batch);
+    c.core.commit(c.propose(*batch), c.now);
+    c.pass(0ms);
+  };
+  turn();
+  CHECK(running() == std::tuple{6, 4, 0});
+  turn();
+  CHECK(running() == std::tuple{6, 9, 5});
+  turn();
+  CHECK(running() == std::tuple{6, 9, 8});
+  CHECK_FALSE(c.core.next_batch(1'024));
+  c.check_copies();
+}
+
+TEST_CASE("a batch size is a whole number from 1 to 1024") {
+  cluster_fixture c;
+  for (auto wrong : {0U, 1'025U}) {
+    auto refused = c.ask(change_settings{.batch_size = wrong});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().problems.at(0).pointer == "/batchSize");
+  }
+  CHECK(c.ask(change_settings{.batch_size = 1}));
+}
+
 TEST_CASE("a blocked class is not looked at until a fact could help it") {
   cluster_fixture c;
   c.join(a_node("n1").label_of("zone", "a"));

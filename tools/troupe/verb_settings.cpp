@@ -15,8 +15,9 @@ namespace troupe::tools {
 namespace {
 
 constexpr const char* shown[]
-  = {"strategy",        "queueOrder",  "fairBy", "fairWeights",  "overcommit",
-     "priorityClasses", "concurrency", "shadow", "cacheEntries", "logLevel"};
+  = {"strategy",   "queueOrder",   "fairBy",          "fairWeights",
+     "overcommit", "batchSize",    "priorityClasses", "concurrency",
+     "shadow",     "cacheEntries", "logLevel"};
 
 /// NAME=NUMBER, where the name may have "=" in it; without a number, `number` is
 /// null. Nothing if `text` is something else.
@@ -107,6 +108,7 @@ int run_settings(int argc, char** argv) {
   std::vector<std::string> classes;
   std::vector<std::string> limits;
   std::optional<uint64_t> cache_entries;
+  std::optional<uint64_t> batch_size;
   std::optional<std::string> log_level;
   command_line line{"settings",
                     "Shows settings of the cluster, or changes them"};
@@ -131,6 +133,10 @@ int run_settings(int argc, char** argv) {
     "a policy that decides on the same without effect, to be compared "
     "here; \"\" ends it");
   line.flag("--promote", promote, "makes the shadow the default strategy");
+  line.option(
+    "--batch-size", "N", batch_size,
+    "how many tasks are placed in one turn, first in the queue first: "
+    "1 to 1024");
   line.option("--cache-entries", "N", cache_entries,
               "how many results of batch tasks are kept");
   line.option("--log-level", "LEVEL", log_level,
@@ -167,6 +173,8 @@ int run_settings(int argc, char** argv) {
         fmt::format("--overcommit {}: should be a number, such as 1.5",
                     inert(*overcommit))));
   }
+  if (batch_size)
+    wanted["batchSize"] = *batch_size;
   if (cache_entries)
     wanted["cacheEntries"] = *cache_entries;
   if (log_level)
@@ -224,6 +232,7 @@ int run_settings(int argc, char** argv) {
        {"Fair by", text(settings, "fairBy")},
        {"Fair weights", numbers_text(settings["fairWeights"])},
        {"Overcommit", amount_text(number(settings, "overcommit"))},
+       {"Batch size", amount_text(number(settings, "batchSize"))},
        {"Priorities", numbers_text(settings["priorityClasses"])},
        {"Concurrency", numbers_text(settings["concurrency"])},
        {"Results kept", amount_text(number(settings, "cacheEntries"))},
