@@ -200,7 +200,8 @@ controller::start(caf::actor_system& system, controller_options options,
     children.push_back(
       {"policy " + strategy, [=](caf::event_based_actor* self) {
          return caf::actor_cast<caf::actor>(
-           self->spawn(policy, strategy, h->get(&handles::scheduler)));
+           self->spawn(policy, strategy, h->get(&handles::scheduler),
+                       options.placement_threads));
        }});
   children.push_back(
     {"nodes", [=](caf::event_based_actor* self) {

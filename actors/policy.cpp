@@ -6,9 +6,9 @@ namespace troupe {
 
 policy_actor::behavior_type
 policy(policy_actor::stateful_pointer<policy_state> self, std::string strategy,
-       scheduler_actor scheduler) {
+       scheduler_actor scheduler, uint32_t threads) {
   auto& state = self->state;
-  state.core = runtime::placement::make_policy(strategy);
+  state.core = runtime::placement::make_policy(strategy, threads);
   state.shadow = runtime::placement::make_policy(strategy);
   TROUPE_ASSERT(state.core != nullptr && state.shadow != nullptr);
   self->send(scheduler, serve_policy{std::move(strategy), self});

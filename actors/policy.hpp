@@ -25,10 +25,10 @@ struct policy_state {
 };
 
 /// POLICY that places by `strategy`. Announces itself to `scheduler`, which finds
-/// it by that name from then on.
-/// REQUIRES: `make_policy` knows `strategy`.
+/// it by that name from then on. Big batches are thought over by `threads`.
+/// REQUIRES: `make_policy` knows `strategy`, threads > 0.
 policy_actor::behavior_type
 policy(policy_actor::stateful_pointer<policy_state> self, std::string strategy,
-       scheduler_actor scheduler);
+       scheduler_actor scheduler, uint32_t threads);
 
 } // namespace troupe

@@ -157,7 +157,7 @@ public:
     : options_(options), dice_(options.seed),
       table_(make_nodes(options, dice_)),
       classes_(make_classes(options, dice_)),
-      policy_(make_policy(options.strategy)) {
+      policy_(make_policy(options.strategy, options.threads)) {
     if (options.scenario == "affinity")
       place_services();
   }
@@ -310,6 +310,9 @@ run_placement_bench(const bench_options& options) {
   if (options.nodes == 0 || options.tasks == 0 || options.batch == 0)
     return make_unexpected(
       std::string{"needs at least one node, one task and batches of one"});
+  if (options.threads == 0 || options.threads > bench_threads_max)
+    return make_unexpected("threads must be 1 to "
+                           + std::to_string(bench_threads_max));
   if (options.scenario == "preemption" || options.scenario == "gang")
     return run_contention_bench(options);
   return bench_run{options}.run();

@@ -17,7 +17,12 @@ struct bench_options {
   uint64_t seed = 1;
   /// Tasks in one proposal while throughput is measured.
   uint32_t batch = 512;
+  /// That look at nodes side by side.
+  uint32_t threads = 1;
 };
+
+/// More gain nothing: what is left for one is most of the work by then.
+inline constexpr uint32_t bench_threads_max = 4;
 
 struct bench_result {
   std::string scenario;

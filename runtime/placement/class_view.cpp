@@ -94,6 +94,15 @@ void class_view::refresh(const table& t, uint32_t p) {
   }
 }
 
+uint32_t class_view::pages_behind(const table& t) const {
+  if (stamps_.size() != t.pages())
+    return t.pages();
+  uint32_t result = 0;
+  for (uint32_t p = 0; p < t.pages(); ++p)
+    result += stamps_[p] != t.stamp(p) ? 1 : 0;
+  return result;
+}
+
 void class_view::follow(const table& t) {
   auto pages = t.pages();
   if (stamps_.size() != pages) {

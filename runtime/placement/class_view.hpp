@@ -30,6 +30,10 @@ public:
   }
   [[nodiscard]] const known_class& known() const { return known_; }
 
+  /// What it shares with other views of the same label rules; null if nothing.
+  [[nodiscard]] const label_points* labels() const { return labels_.get(); }
+  /// How many pages `follow` would scan.
+  [[nodiscard]] uint32_t pages_behind(const table& t) const;
   /// Scans what changed since the last time.
   void follow(const table& t);
   /// Scans page `p` again.

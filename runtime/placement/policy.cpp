@@ -12,11 +12,13 @@ explanation policy::explain(const table& snapshot, const task_class& x) const {
   return explain_by(*make_scorer("firstFit"), snapshot, x);
 }
 
-std::unique_ptr<policy> make_policy(std::string_view strategy) {
+std::unique_ptr<policy>
+make_policy(std::string_view strategy, uint32_t threads) {
   auto by = make_scorer(strategy);
   if (by == nullptr)
     return nullptr;
-  return std::make_unique<scored_policy>(std::move(by), fastest_scanner());
+  return std::make_unique<scored_policy>(std::move(by), fastest_scanner(),
+                                         threads);
 }
 
 std::vector<std::string> policy_names() {

@@ -59,8 +59,11 @@ public:
 };
 
 /// `binpack`, `spread`, `firstFit`, `roundRobin`, `leastLoaded`, `fgd`,
-/// `mostFreeCpu`; null if unknown.
-[[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view strategy);
+/// `mostFreeCpu`; null if unknown. With more than one of `threads`, what classes of
+/// a big batch think of the nodes is found out side by side: it says the same.
+/// REQUIRES: threads > 0.
+[[nodiscard]] std::unique_ptr<policy>
+make_policy(std::string_view strategy, uint32_t threads = 1);
 [[nodiscard]] std::vector<std::string> policy_names();
 
 } // namespace troupe::runtime::placement

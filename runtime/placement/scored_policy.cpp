@@ -43,9 +43,11 @@ scored_policy::class_hash::operator()(const task_class* x) const noexcept {
   return result;
 }
 
-scored_policy::scored_policy(scorer_ptr by, const scanner& scan)
-  : by_(std::move(by)), scan_(&scan) {
+scored_policy::scored_policy(scorer_ptr by, const scanner& scan,
+                             uint32_t threads, uint64_t pages_min)
+  : by_(std::move(by)), scan_(&scan), threads_(threads), pages_min_(pages_min) {
   TROUPE_ASSERT(by_ != nullptr);
+  TROUPE_ASSERT(threads > 0);
 }
 
 // -- views -------------------------------------------------------------------
@@ -85,11 +87,65 @@ scored_policy::view_of(const std::shared_ptr<const task_class>& of) {
   return views_.back().view;
 }
 
-void scored_policy::account() {
-  auto& last = views_.back();
-  bytes_ -= last.bytes;
-  last.bytes = last.view.bytes();
-  bytes_ += last.bytes;
+void scored_policy::account(kept_view& x) {
+  bytes_ -= x.bytes;
+  x.bytes = x.view.bytes();
+  bytes_ += x.bytes;
+}
+
+// -- side by side --------------------------------------------------------------
+
+/// The views that `asks` need and that have something to scan.
+std::vector<scored_policy::kept_view*>
+scored_policy::views_behind(std::span<const ask> asks) {
+  // To make one may cost another.
+  for (auto& x : asks)
+    static_cast<void>(view_of(x.of));
+  std::vector<kept_view*> result;
+  uint64_t pages = 0;
+  for (auto& x : asks) {
+    auto at = view_by_class_.find(x.of.get());
+    if (at == view_by_class_.end())
+      continue;
+    if (auto behind = at->second->view.pages_behind(work_); behind > 0) {
+      pages += behind;
+      result.push_back(&*at->second);
+    }
+  }
+  if (pages < pages_min_)
+    return {};
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+void scored_policy::follow_together(std::span<const ask> asks) {
+  // Others may note something down while they score.
+  if (threads_ < 2 || asks.size() < 2 || !by_->vector_formula())
+    return;
+  auto all = views_behind(asks);
+  // Those that share what they know of labels are one part.
+  std::map<const label_points*, size_t> shared;
+  std::vector<std::vector<class_view*>> parts;
+  for (auto* x : all) {
+    auto* labels = x->view.labels();
+    auto is_new
+      = labels == nullptr || shared.try_emplace(labels, parts.size()).second;
+    if (is_new)
+      parts.emplace_back();
+    auto at = labels == nullptr ? parts.size() - 1 : shared.at(labels);
+    parts[at].push_back(&x->view);
+  }
+  if (parts.size() < 2)
+    return;
+  if (crew_ == nullptr)
+    crew_ = std::make_unique<crew>(threads_);
+  crew_->run(parts.size(), [&](size_t i) {
+    for (auto* view : parts[i])
+      view->follow(work_);
+  });
+  for (auto* x : all)
+    account(*x);
 }
 
 // -- proposals ---------------------------------------------------------------
@@ -134,6 +190,7 @@ scored_policy::propose(const table& snapshot, std::span<const ask> asks) {
     for (auto& x : views_)
       x.view.forget();
   learned_ = learned;
+  follow_together(asks);
   proposal result;
   result.runs.reserve(asks.size());
   for (auto& x : asks)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/placement/class_view.hpp"
+#include "runtime/placement/crew.hpp"
 #include "runtime/placement/policy.hpp"
 #include "runtime/placement/scorer.hpp"
 
@@ -18,7 +19,9 @@ namespace troupe::runtime::placement {
 /// fast it is and never what it says.
 class scored_policy final : public policy {
 public:
-  scored_policy(scorer_ptr by, const scanner& scan);
+  /// @param pages_min  to be scanned before it is worth while to wake threads.
+  scored_policy(scorer_ptr by, const scanner& scan, uint32_t threads = 1,
+                uint64_t pages_min = 8'192);
 
   std::string_view name() const override { return by_->name(); }
   proposal propose(const table& snapshot, std::span<const ask> asks) override;
@@ -48,13 +51,22 @@ private:
 
   class_view& view_of(const std::shared_ptr<const task_class>& of);
   std::shared_ptr<label_points> labels_of(const task_class& x);
+  /// Brings the views of `asks` up to date, if that is enough for several
+  /// threads. Afterwards they have little left to follow.
+  void follow_together(std::span<const ask> asks);
+  [[nodiscard]] std::vector<kept_view*> views_behind(std::span<const ask> asks);
   void make_room();
   /// Counts what the view that was used last takes.
-  void account();
+  void account() { account(views_.back()); }
+  void account(kept_view& x);
   placed_run place(const ask& x);
 
   scorer_ptr by_;
   const scanner* scan_;
+  uint32_t threads_;
+  uint64_t pages_min_;
+  // From the first time that there is enough to do.
+  std::unique_ptr<crew> crew_;
   // The snapshot, and on it what was proposed in this call.
   table work_;
   // Least recently used first.

@@ -73,7 +73,7 @@ void house::start_controller() {
     children.push_back(
       {"policy " + strategy, [this, strategy](caf::event_based_actor* self) {
          return keep(policy_,
-                     self->spawn(troupe::policy, strategy, scheduler_));
+                     self->spawn(troupe::policy, strategy, scheduler_, 1U));
        }});
   children.push_back(
     {"nodes", [this](caf::event_based_actor* self) {

@@ -39,6 +39,17 @@ void print(const runtime::placement::bench_result& x) {
   std::fflush(stdout);
 }
 
+/// Says what several threads bring, once with one and once with all of them.
+void compare(const runtime::placement::bench_result& one,
+             const runtime::placement::bench_result& all, uint32_t threads) {
+  auto same = one.placed == all.placed && one.refused == all.refused;
+  std::printf("%-14s %u threads: %.2f times the speed of one, %s\n",
+              one.scenario.c_str(), threads, one.seconds / all.seconds,
+              same ? "and the same placed and refused"
+                   : "AND NOT THE SAME: this is a bug");
+  std::fflush(stdout);
+}
+
 } // namespace
 
 std::optional<int> read_flags(CLI::App& app, int argc, char** argv) {
@@ -66,6 +77,15 @@ int run_bench_place(int argc, char** argv) {
   app.add_option("--strategy", options.strategy, "Strategy")
     ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed")->capture_default_str();
+  uint32_t threads = 1;
+  app
+    .add_option(
+      "--threads", threads,
+      "Threads that look at nodes side by side, 1 to 4; with several, "
+      "what one does is measured first")
+    ->capture_default_str();
+  app.add_option("--batch", options.batch, "Tasks in one proposal")
+    ->capture_default_str();
   app
     .add_option("--scenario", scenario,
                 "all, or one of mixed singles unique basic nodeAffinity "
@@ -78,12 +98,20 @@ int run_bench_place(int argc, char** argv) {
                                      : std::vector<std::string>{scenario};
   for (auto& x : scenarios) {
     options.scenario = x;
-    auto result = runtime::placement::run_placement_bench(options);
-    if (!result) {
-      std::cerr << "troupe: " << result.error() << '\n';
-      return 2;
+    std::optional<runtime::placement::bench_result> one;
+    for (auto n :
+         threads > 1 ? std::vector{1U, threads} : std::vector{threads}) {
+      options.threads = n;
+      auto result = runtime::placement::run_placement_bench(options);
+      if (!result) {
+        std::cerr << "troupe: " << result.error() << '\n';
+        return 2;
+      }
+      print(*result);
+      if (one)
+        compare(*one, *result, n);
+      one = *result;
     }
-    print(*result);
   }
   return 0;
 }
