@@ -44,6 +44,7 @@ public:
   void settle(timestamp until) { stage_.settle(until); }
 
   [[nodiscard]] const cluster& state() const { return stage_.state(); }
+  [[nodiscard]] timestamp now() const { return stage_.now(); }
   [[nodiscard]] version_number origin() const { return stage_.origin(); }
   [[nodiscard]] bool complete() const { return stage_.complete(); }
   [[nodiscard]] const auto& victims() const { return victims_; }
@@ -197,10 +198,23 @@ uint32_t waiting_in(const job_record* job) {
   return waits > job->extra ? waits - job->extra : waits;
 }
 
+/// Why jobs wait, and when they are expected to start, as told at this time.
+using waits = std::map<std::string, views::condition>;
+
+waits waits_in(const future& x) {
+  waits result;
+  for (auto& [name, job] : x.state().jobs())
+    if (waiting_in(&job) > 0)
+      result.emplace(name, views::wait_of(x.state(), job, x.now()));
+  return result;
+}
+
 class difference {
 public:
-  difference(const future& without, const future& with)
-    : without_{without}, with_{with} {}
+  /// @param first  how it was with the change, before time went by.
+  difference(const future& without, const future& with, const waits& first,
+             timestamp now)
+    : without_{without}, with_{with}, first_{first}, now_{now} {}
 
   plan_view run() {
     auto& before = without_.state().jobs();
@@ -246,7 +260,12 @@ private:
   }
 
   void add_wait(const job_record& job, uint32_t tasks) {
-    auto how = views::wait_of(with_.state(), job);
+    auto how = views::wait_of(with_.state(), job, now_);
+    // Who waits for the same since now knows best now for how long: by then, those
+    // who run would be overdue.
+    if (auto at = first_.find(job.name);
+        at != first_.end() && at->second.why == how.why)
+      how = at->second;
     result_.counts.does_not_fit += tasks;
     if (result_.does_not_fit.size() < plan_items_max)
       result_.does_not_fit.push_back(
@@ -255,6 +274,8 @@ private:
 
   const future& without_;
   const future& with_;
+  const waits& first_;
+  timestamp now_;
   plan_view result_;
 };
 
@@ -278,10 +299,13 @@ plan_of(const cluster_image& from, const plan_change& change,
   }
   if (auto ok = apply(with, change); !ok)
     return make_unexpected(std::move(ok.error()));
+  with.settle(with.now());
+  auto first = waits_in(with);
+  auto now = with.now();
   auto until = from.now + options.horizon;
   without.settle(until);
   with.settle(until);
-  auto result = difference{without, with}.run();
+  auto result = difference{without, with, first, now}.run();
   result.version = with.origin();
   return result;
 }

@@ -89,7 +89,7 @@ reserve(const table& nodes, const find_held& held,
   }
   if (all < count)
     return std::nullopt;
-  reservation result{std::max(endings[next - 1].at, now), {}, {}, {}};
+  reservation result{std::max(endings[next - 1].at, now), false, {}, {}, {}};
   std::vector<node_index> rows;
   for (node_index n = 0; n < nodes.rows(); ++n)
     if (fit[n] > 0)
@@ -103,6 +103,13 @@ reserve(const table& nodes, const find_held& held,
     result.places.emplace_back(n, tasks);
     result.free_then.push_back(then.free(n));
     count -= tasks;
+    auto left = endings.first(next);
+    result.overdue
+      = result.overdue
+        || (tasks > at_first[n]
+            && std::any_of(left.begin(), left.end(), [&](const ending& x) {
+                 return x.node == n && x.at < now;
+               }));
   }
   result.rest = rest_of(nodes, c, result);
   return result;

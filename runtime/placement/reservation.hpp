@@ -27,6 +27,9 @@ struct ending {
 struct reservation {
   /// The earliest time at which all of the tasks could start.
   timestamp at;
+  /// Whether somebody who has to leave before was expected to have left by now:
+  /// then nobody knows how late it will be.
+  bool overdue = false;
   /// Their nodes, each with how many go there; nodes where others could be until
   /// then come last.
   std::vector<std::pair<node_index, uint32_t>> places;

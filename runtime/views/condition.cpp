@@ -53,12 +53,18 @@ condition kept_place(const cluster& c, const hold_record& x) {
   return {task_state::pending, x.why, std::move(message)};
 }
 
+/// When it starts, as far as anybody knows.
+std::string text_of_start(const reserved_head& x, timestamp now) {
+  if (!x.places.overdue && x.places.at > now)
+    return "is expected to start in " + about(x.places.at - now);
+  return "starts nobody knows when: whoever has its place has run for longer "
+         "than was expected";
+}
+
 /// Whom it would delay.
 std::string text_of_delay(const reserved_head& x, timestamp now) {
   auto result = "where it would fit, places are kept for " + x.job
-                + ", which is ahead of it and is expected to start "
-                + (x.places.at > now ? "in " + about(x.places.at - now)
-                                     : std::string{"now"});
+                + ", which is ahead of it and " + text_of_start(x, now);
   return result
          + "; with an expectedRuntime or timeout that ends before, it could "
            "run until then";
@@ -88,7 +94,7 @@ condition waiting_task(const cluster& c, const job_record& job,
     return wait_of_joined(c, job, index);
   auto result = job.spec->kind == job_kind::system
                   ? wait_of_member(c, job, index)
-                  : wait_of(c, job);
+                  : wait_of(c, job, now);
   // How the run before ended is no reason to wait in this one.
   auto of_this_run = !job.schedule || task.ended_at > job.schedule->began_at;
   if (result.why == reason::none && task.why != reason::none && of_this_run)
@@ -201,7 +207,7 @@ const job_spec& spec_of(const job_record& job, uint32_t index) {
   return at == job.older.end() ? *job.spec : *at->second;
 }
 
-condition wait_of(const cluster& c, const job_record& job) {
+condition wait_of(const cluster& c, const job_record& job, timestamp now) {
   if (job.held_back())
     return held_back(c, job);
   if (job.gated)
@@ -221,7 +227,7 @@ condition wait_of(const cluster& c, const job_record& job) {
   result.why = placement::main_reason(klass.refusal);
   auto& ahead = c.ahead();
   if (klass.behind && ahead)
-    result.message = text_of_delay(*ahead, c.last_time());
+    result.message = text_of_delay(*ahead, now);
   else if (result.why == reason::quota)
     result.message = text_of_quota(c, klass);
   else if (result.why == reason::unknown_scheduler)
@@ -232,9 +238,8 @@ condition wait_of(const cluster& c, const job_record& job) {
       = (c.never_fits(klass) ? sentence_of(reason::never_fits) + ": "
                              : std::string{})
         + sentence_of(klass.refusal);
-  if (ahead && ahead->job == job.name && ahead->places.at > c.last_time())
-    result.message += "; it is expected to start in "
-                      + about(ahead->places.at - c.last_time());
+  if (ahead && ahead->job == job.name)
+    result.message += "; it " + text_of_start(*ahead, now);
   return result;
 }
 
@@ -246,7 +251,7 @@ condition condition_of(const cluster& c, const job_record& job, uint32_t index,
   if (task == nullptr)
     return job.stopped ? condition{task_state::stopped, reason::stopped_by_user,
                                    "stopped before it was placed"}
-                       : wait_of(c, job);
+                       : wait_of(c, job, now);
   switch (task->state) {
   case task_state::pending:
     return waiting_task(c, job, *task, index, now);

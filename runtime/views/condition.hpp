@@ -55,8 +55,14 @@ wait_of_joined(const cluster& c, const job_record& job, uint32_t index);
 [[nodiscard]] condition
 wait_of_member(const cluster& c, const job_record& job, uint32_t index);
 
-/// Why tasks of `job` whose own delay is over are not placed.
-[[nodiscard]] condition wait_of(const cluster& c, const job_record& job);
+/// Why tasks of `job` whose own delay is over are not placed; to who reads it at
+/// `now`, which may be before the time of the cluster, if that is imagined.
+[[nodiscard]] condition
+wait_of(const cluster& c, const job_record& job, timestamp now);
+[[nodiscard]] inline condition
+wait_of(const cluster& c, const job_record& job) {
+  return wait_of(c, job, c.last_time());
+}
 
 [[nodiscard]] condition condition_of(const cluster& c, const job_record& job,
                                      uint32_t index, timestamp now);

@@ -83,6 +83,40 @@ TEST_CASE("what does not fit is told with its reason") {
   CHECK(plan.counts.does_not_fit == 2);
 }
 
+TEST_CASE("what does not fit is told when it could start, from now on") {
+  fixture c;
+  c.submit(a_job("now").tasks(3).cpu(3).timeout(600s));
+  c.settle();
+  c.submit(a_job("first").tasks(3).cpu(3).timeout(600s));
+  c.settle();
+  c.pass(200s);
+  auto message = [](const plan_view& x) {
+    REQUIRE(x.does_not_fit.size() == 1);
+    return x.does_not_fit.front().message;
+  };
+  SUBCASE("a new job") {
+    c.done(stop_job{"first"});
+    auto said = message(c.plan({.submit = {a_job("big").cpu(4)}}));
+    CHECK(said.ends_with("it is expected to start in 7 min"));
+  }
+  SUBCASE("nobody knows when, if those who have the places are late") {
+    c.done(stop_job{"first"});
+    c.pass(500s);
+    auto said = message(c.plan({.submit = {a_job("big").cpu(4)}}));
+    CHECK(said.find("expected to start") == std::string::npos);
+    CHECK(said.find("starts nobody knows when") != std::string::npos);
+  }
+  SUBCASE("nothing is told of what says nothing about its end") {
+    c.done(stop_job{"first"});
+    c.done(stop_job{"now"});
+    for (uint32_t i = 0; i < 3; ++i)
+      c.stopped({"now", i});
+    c.run(a_job("endless").tasks(3).cpu(3));
+    auto said = message(c.plan({.submit = {a_job("big").cpu(4)}}));
+    CHECK(said.find("start") == std::string::npos);
+  }
+}
+
 TEST_CASE("a node that is drained gives its tasks to the others") {
   fixture x;
   x.run(a_job("web").tasks(3));
