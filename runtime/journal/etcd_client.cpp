@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include <boost/json/parse.hpp>
@@ -23,6 +25,8 @@ namespace json = boost::json;
 /// A member that is cut off answers after 7 s: the next one is sooner.
 constexpr auto one_try_max = milliseconds{1'500};
 constexpr auto connect_max = milliseconds{500};
+/// As long as there is another to ask, one is not given all of the time.
+constexpr auto one_try_min = milliseconds{250};
 /// Between rounds in which nobody answered.
 constexpr auto pause = milliseconds{50};
 /// No answer is longer: pages are asked for in much smaller pieces.
@@ -43,6 +47,30 @@ size_t take(char* bytes, size_t size, size_t count, void* to) {
 curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC,
                   address->protocol);
+}
+
+/// Which member of each etcd answered last, for all clients of this process: to
+/// find out that one hangs takes as long as some leads last.
+class answering_members {
+public:
+  std::size_t find(const etcd_address& etcd) {
+    auto guard = std::lock_guard{mutex_};
+    return which_[to_string(etcd)];
+  }
+
+  void note(const etcd_address& etcd, std::size_t which) {
+    auto guard = std::lock_guard{mutex_};
+    which_[to_string(etcd)] = which;
+  }
+
+private:
+  std::mutex mutex_;
+  std::map<std::string, std::size_t> which_; // [etcd] Index of the member.
+};
+
+answering_members& the_answering() {
+  static answering_members members;
+  return members;
 }
 
 /// Errors come in two shapes, and as plain text from elsewhere.
@@ -80,7 +108,8 @@ struct etcd_client::reply {
 };
 
 etcd_client::etcd_client(etcd_address address)
-  : address_{std::move(address)}, connection_{std::make_unique<connection>()} {
+  : address_{std::move(address)}, which_{the_answering().find(address_)},
+    connection_{std::make_unique<connection>()} {
   TROUPE_ASSERT(!address_.endpoints.empty());
   static const auto global = curl_global_init(CURL_GLOBAL_DEFAULT);
   TROUPE_ASSERT(global == CURLE_OK);
@@ -153,12 +182,17 @@ etcd_client::call(std::string_view path, const json::object& body,
       = std::chrono::duration_cast<milliseconds>(deadline - clock::now());
     // A large body takes its time even to a member that is well.
     auto longest = one_try_max + milliseconds{text.size() / 1'000};
+    if (address_.endpoints.size() > 1)
+      longest = std::min(longest, std::max(left / 2, one_try_min));
     auto got = send(scheme + endpoint + "/v3/" + std::string{path}, text,
                     std::clamp(left, milliseconds{100}, longest));
     auto error = std::error_code{};
     auto read = json::parse(got.body, error);
-    if (got.status == 200 && !error && read.is_object())
+    if (got.status == 200 && !error && read.is_object()) {
+      if (tries > 1)
+        the_answering().note(address_, which_ % address_.endpoints.size());
       return std::move(read.get_object());
+    }
     last = endpoint + ": "
            + (got.status == 0 ? got.error
                               : std::to_string(got.status) + ' '

@@ -85,7 +85,8 @@ expected<bool, etcd_error> etcd_lead::take(clock::time_point deadline) {
     term_ = found[0].create_revision;
   }
   hold_from(began);
-  return holds();
+  // Once more, for finding a member that answers may have taken most of it.
+  return renew();
 }
 
 /// A lead that began or was renewed at `began` may have to be given up a fifth

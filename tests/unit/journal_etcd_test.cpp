@@ -541,8 +541,10 @@ TEST_CASE("a renewal that is answered without a time to live is a lost lead") {
   if (!has_etcd())
     return;
   fixture place;
-  auto line = bad_line{place.server, [](auto& path, unsigned, auto& answer) {
-                         if (path == "lease/keepalive")
+  auto renewals = std::atomic<unsigned>{0};
+  auto line = bad_line{place.server, [&](auto& path, unsigned, auto& answer) {
+                         // The first one belongs to the campaign.
+                         if (path == "lease/keepalive" && ++renewals > 1)
                            answer = R"({"result":{"ID":"12345"}})";
                          return bad_line::fate::told;
                        }};
@@ -551,4 +553,21 @@ TEST_CASE("a renewal that is answered without a time to live is a lost lead") {
   auto aut = etcd_lead::campaign(address, {.says = "{}"}).value();
   REQUIRE(aut != nullptr);
   CHECK(wait_until([&] { return !aut->holds(); }, 2s));
+}
+
+TEST_CASE("a member that hangs costs its time once, however short the lease") {
+  if (!has_etcd())
+    return;
+  fixture place;
+  auto hangs = test::canned_server{[](auto& x) { return x.hang(), false; }};
+  place.address.endpoints.insert(place.address.endpoints.begin(),
+                                 "127.0.0.1:" + std::to_string(hangs.port()));
+  auto lead = std::shared_ptr<etcd_lead>{};
+  for (auto tries = 0; tries < 3 && !lead; ++tries)
+    lead
+      = etcd_lead::campaign(place.address, {.says = "{}", .lease = 2s}).value();
+  REQUIRE(lead != nullptr);
+  auto aut = open_etcd_journal(place.address, lead);
+  REQUIRE_MESSAGE(aut.has_value(), aut.error().message);
+  CHECK((*aut)->append(0, numbered(1, 3)).value() == 3);
 }
