@@ -411,6 +411,11 @@ private:
   /// Places tasks whose kept places are free by now.
   void place_held_tasks();
   void release_late_holds();
+  /// Why a place on `node` is no good to a task of `spec` now, since what would run
+  /// it does not work there; empty if it does.
+  [[nodiscard]] static std::string
+  driver_trouble(const node_record& node, const job_spec& spec);
+  [[nodiscard]] std::string driver_trouble(const gang_record& gang) const;
   void
   release_place(const job_record& job, uint32_t index, std::string message);
   [[nodiscard]] task_preempted

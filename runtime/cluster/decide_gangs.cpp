@@ -323,6 +323,18 @@ std::string cluster::late_text(const gang_record& gang) const {
   return {};
 }
 
+/// The same of all its places.
+std::string cluster::driver_trouble(const gang_record& gang) const {
+  for (auto& [born, job] : gang.jobs)
+    for (auto& [index, kept] : job->holds)
+      if (kept.gang)
+        if (auto trouble
+            = driver_trouble(*find_node(names_[kept.node]), *job->spec);
+            !trouble.empty())
+          return trouble;
+  return {};
+}
+
 void cluster::give_up_reservation(gang_record& gang, reason why,
                                   const std::string& message) {
   say(gang_released{gang.name, why, message});
@@ -364,6 +376,10 @@ bool cluster::hear_member(const node_record& node, const task_report& x) {
     for (auto& [index, y] : other->holds)
       asked += y.gang ? 1 : 0;
   if (gang.confirmed.size() == asked) {
+    if (auto trouble = driver_trouble(gang); !trouble.empty()) {
+      give_up_reservation(gang, reason::driver_error, trouble);
+      return true;
+    }
     gang.tries = 0;
     say(gang_committed{gang.name});
   }

@@ -2,10 +2,13 @@
 // `placement::find_room`; here it is carried out.
 //
 //   refused -> victims stop, the place is kept -> all have ended -> placed
-//                                              -> too late, or the node is gone:
-//                                                 waits for any place again
+//                                              -> too late, or the node or its
+//                                                 driver is gone: waits for any
+//                                                 place again
 
 #include <algorithm>
+
+#include "messages/json.hpp"
 
 #include "runtime/cluster/cluster.hpp"
 #include "runtime/cluster/ports.hpp"
@@ -127,6 +130,11 @@ void cluster::place_held_tasks() {
                     "its gang " + job.gang->name + " does not run any more");
       continue;
     }
+    // It would only fail there, and try elsewhere later.
+    if (auto trouble = driver_trouble(node, *job.spec); !trouble.empty()) {
+      release_place(job, index, std::move(trouble));
+      continue;
+    }
     auto then = node.reserved;
     then += job.classes.at(job.job_version)->request;
     if (!fits(then, table_.total(node.row))) {
@@ -153,6 +161,16 @@ void cluster::release_late_holds() {
                     + names_[job.holds.at(index).node]
                     + " did not stop in time");
   }
+}
+
+std::string
+cluster::driver_trouble(const node_record& node, const job_spec& spec) {
+  auto driver = json::name_of(spec.driver);
+  if (std::find(node.troubled.begin(), node.troubled.end(), driver)
+      == node.troubled.end())
+    return {};
+  return "driver " + driver + " of node " + node.profile.name
+         + " does not work now";
 }
 
 void cluster::release_place(const job_record& job, uint32_t index,

@@ -609,8 +609,7 @@ void ledger::on(const task_placed& x) {
   for (auto& rule : owner.spec->requirements)
     expect(satisfies(at->second.labels, rule),
            "it is placed where the labels forbid it");
-  // A place that is kept is not given up for a moment's trouble.
-  expect(y->kept || can_run(at->second, *owner.spec),
+  expect(can_run(at->second, *owner.spec),
          "it is placed where its driver does not work");
   check_kept(*y, x.node);
   y->kept.reset();
@@ -867,7 +866,10 @@ void ledger::on(const place_released& x) {
   expect(y->kept.has_value(), "a place is given up that was not kept");
   auto gang = gangs_.find(gang_named_by(*jobs_.at(x.task.job).spec));
   auto whole = gang == gangs_.end() || gang->second.at == gang::phase::running;
-  expect(!whole || !y->kept || y->kept->until <= now_,
+  // It is no good to a task that could not be run there.
+  auto works = !y->kept || !nodes_.contains(y->kept->node)
+               || can_run(nodes_.at(y->kept->node), *jobs_.at(x.task.job).spec);
+  expect(!whole || !works || !y->kept || y->kept->until <= now_,
          "a place is given up before its time");
   y->kept.reset();
 }

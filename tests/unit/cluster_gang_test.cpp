@@ -68,6 +68,24 @@ taskPlaced {"task":"mpi.2","attempt":1,"node":"n3"}
   c.check_copies();
 }
 
+TEST_CASE("a gang does not start where a driver has stopped working") {
+  cluster_fixture c;
+  c.join(a_node("n1").cpu(1));
+  c.join(a_node("n2").cpu(1));
+  c.submit(a_job("g").tasks(2).gang());
+  c.place();
+  c.done(note_troubles{"n2", {{"simulated", "its engine hangs"}}});
+  c.agree();
+  CHECK(c.core.find_job("g")->live() == 0);
+  CHECK(c.core.find_job("g")->holds.empty());
+  c.done(note_troubles{"n2", {}});
+  c.pass(10s);
+  c.place();
+  c.agree();
+  CHECK(c.core.find_job("g")->live() == 2);
+  c.check_copies();
+}
+
 TEST_CASE("a gang of three on two places runs nobody and drives out nobody") {
   cluster_fixture c;
   join_small(c, 1, 2);

@@ -203,6 +203,36 @@ TEST_CASE("a place on a node that goes away is not waited for") {
   c.check_copies();
 }
 
+TEST_CASE("a place whose driver does not work when it comes free is given up") {
+  cluster_fixture c;
+  fill(c);
+  c.submit(a_job("high").priority(100));
+  c.place();
+  auto& high = *c.core.find_job("high");
+  auto victim = high.holds.at(0).victims.at(0);
+  c.done(note_troubles{"n1", {{"simulated", "its engine hangs"}}});
+  // It may work again by then.
+  CHECK(high.holds.size() == 1);
+  SUBCASE("it does not") {
+    c.forget_said();
+    c.stopped(victim);
+    CHECK(high.holds.empty());
+    CHECK(c.state_of({"high", 0}) == task_state::pending);
+    CHECK(c.said().find(R"("message":"driver simulated of node n1 does not )"
+                        R"(work now"})")
+          != std::string::npos);
+    c.join(a_node("n2"));
+    c.place();
+    CHECK(c.node_of({"high", 0}) == "n2");
+  }
+  SUBCASE("it does") {
+    c.done(note_troubles{"n1", {}});
+    c.stopped(victim);
+    CHECK(c.node_of({"high", 0}) == "n1");
+  }
+  c.check_copies();
+}
+
 TEST_CASE("victims that do not stop are waited for a while, and others go") {
   cluster_fixture c;
   fill(c);
