@@ -102,6 +102,8 @@ simulation::simulation(scenario plan, mutant planted)
 }
 
 simulation::~simulation() {
+  // The house may still do what it was about to, and nobody looks any more.
+  truth_.on_begin = nullptr;
   house_ = nullptr;
   std::error_code ignored;
   std::filesystem::remove_all(stores_, ignored);
