@@ -57,6 +57,22 @@ class BlackBox(ClusterTest):
         task = self.task("short.0")
         self.assertEqual(task["attempts"][0]["exitCode"], 3)
 
+    def test_logs_of_what_ended_are_whole_while_the_node_has_them(self):
+        self.up(1)
+        # Several times what is read in one go.
+        lines = [f"{i}\n" for i in range(1, 50_001)]
+        self.submit(shell("seq 1 50000; echo END >&2", name="talker"))
+        self.wait_for_job("talker", "succeeded")
+        self.assertEqual(self.logs("talker.0", stream="stdout"),
+                         "".join(lines))
+        self.assertEqual(self.logs("talker.0", stream="stdout", tail=20_000),
+                         "".join(lines[-20_000:]))
+        for query in ({}, {"follow": "true"}):
+            text = self.logs("talker.0", **query)
+            self.assertEqual(len(text), len("".join(lines)) + len("END\n"))
+        said, _ = self.troupe("logs", "talker.0")
+        self.assertIn("\n50000\n", said)
+
     def test_logs_of_what_runs_outlive_a_node_that_dies_without_a_word(self):
         controller = self.controller("--heartbeat", "1s",
                                      "--unhealthy-after", "3s")

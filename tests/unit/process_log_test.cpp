@@ -97,6 +97,24 @@ TEST_CASE("a cursor that is too slow says so and goes on") {
   CHECK(cursor.read(9).bytes == "mn");
 }
 
+TEST_CASE("a run that has ended is read to its end, piece by piece") {
+  auto scratch = scratch_directory{};
+  auto dir = run_dir{scratch.path};
+  auto log = rotating_log{dir.log(log_stream::out),
+                          {.bytes_per_file = 5, .files_per_stream = 3}};
+  log.write("one\ntwo\nthree\n");
+  REQUIRE(dir.write_exit({}, durability::process));
+  auto cursor = log_cursor{dir, log_stream::out};
+  auto read = std::string{};
+  auto chunk = cursor.read(3);
+  for (; !chunk.ended; chunk = cursor.read(3)) {
+    REQUIRE(!chunk.bytes.empty());
+    read += chunk.bytes;
+  }
+  CHECK(chunk.bytes.empty());
+  CHECK(read == "one\ntwo\nthree\n");
+}
+
 TEST_CASE("a cursor without a run has ended") {
   auto scratch = scratch_directory{};
   auto dir = run_dir{scratch.path + "/none"};

@@ -133,8 +133,11 @@ log_chunk log_cursor::read(size_t bytes_max) {
   auto ended = dir_.has_exit() || ::access(dir_.path().c_str(), F_OK) != 0;
   for (;;) {
     auto bytes = read_here(bytes_max);
-    if (!bytes.empty() || !go_on())
-      return {std::move(bytes), ended && bytes.empty()};
+    // More may follow what has been read, also of a run that has ended.
+    if (!bytes.empty())
+      return {std::move(bytes), false};
+    if (!go_on())
+      return {{}, ended};
     if (auto more = read_here(bytes_max); !more.empty())
       return {std::move(more), false};
   }
