@@ -2,6 +2,10 @@
 
 #include <limits>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "runtime/log.hpp"
 
 namespace troupe::runtime::black_box {
@@ -43,7 +47,19 @@ void put_aside(const fs::path& file) {
     fs::remove(file.string() + suffix, ignored);
 }
 
+/// Output may hold secrets, so that nobody else may read it: SQLite gives its
+/// other files the mode of this one. Those of an earlier version were open to all.
+void keep_private(const fs::path& file) {
+  auto fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0)
+    ::close(fd);
+  for (auto suffix : {"", "-wal", "-shm"})
+    ::chmod((file.string() + suffix).c_str(), 0600);
+}
+
 expected<sqlite_connection, journal_error> connect(const fs::path& file) {
+  if (!file.empty())
+    keep_private(file);
   auto result = sqlite_connection::open(
     file.empty() ? fs::path{":memory:"} : file,
     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);

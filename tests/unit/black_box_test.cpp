@@ -90,6 +90,20 @@ TEST_CASE("what is a week old goes") {
   CHECK(aut.find(second));
 }
 
+TEST_CASE("what is kept in a file is for nobody else to read") {
+  folder f;
+  auto file = f.path / "output.db";
+  // As an earlier version has left it.
+  std::ofstream{file};
+  fs::permissions(file, fs::perms{0644});
+  auto box = opened({.file = file});
+  REQUIRE(box.keep(first, {"out", "err"}, noon));
+  for (auto suffix : {"", "-wal", "-shm"}) {
+    CAPTURE(suffix);
+    CHECK(fs::status(file.string() + suffix).permissions() == fs::perms{0600});
+  }
+}
+
 TEST_CASE("what is kept in a file is there when it is opened again") {
   folder here;
   store_options options{.file = here.path / "output.db"};
