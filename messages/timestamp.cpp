@@ -1,5 +1,6 @@
 #include "messages/timestamp.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -20,6 +21,38 @@ int number_at(std::string_view text, size_t at, size_t digits) {
   return result;
 }
 
+/// Takes `.ddd` off `text`, with any number of digits: what is finer than a
+/// millisecond is dropped. Without a fraction it is 0.
+std::optional<milliseconds> take_fraction(std::string_view& text) {
+  if (text.empty() || text.front() != '.')
+    return milliseconds{0};
+  auto end = std::min(text.find_first_not_of("0123456789", 1), text.size());
+  if (end == 1)
+    return std::nullopt;
+  auto result = milliseconds{0};
+  auto unit = milliseconds{100};
+  for (size_t i = 1; i < end; ++i, unit /= 10)
+    result += unit * number_at(text, i, 1);
+  text.remove_prefix(end);
+  return result;
+}
+
+/// Reads `Z`, `+dd:dd` or `-dd:dd`.
+std::optional<minutes> read_offset(std::string_view text) {
+  constexpr std::string_view form = "+dd:dd";
+  if (text == "Z")
+    return minutes{0};
+  if (text.size() != form.size() || (text[0] != '+' && text[0] != '-')
+      || text[3] != ':')
+    return std::nullopt;
+  auto h = number_at(text, 1, 2);
+  auto mi = number_at(text, 4, 2);
+  if (h < 0 || h > 23 || mi < 0 || mi > 59)
+    return std::nullopt;
+  auto result = hours{h} + minutes{mi};
+  return text[0] == '-' ? -result : result;
+}
+
 } // namespace
 
 std::string to_string(timestamp x) {
@@ -38,9 +71,11 @@ std::string to_string(timestamp x) {
   return {buffer.data(), static_cast<size_t>(size)};
 }
 
+/// Reads RFC 3339: what `to_string` writes, and what people write, with another
+/// fraction of a second or none, and with an offset from UTC.
 std::optional<timestamp> read_timestamp(std::string_view text) {
-  constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd.dddZ";
-  if (text.size() != form.size())
+  constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
+  if (text.size() <= form.size())
     return std::nullopt;
   for (size_t i = 0; i < form.size(); ++i)
     if (form[i] != 'd' && form[i] != text[i])
@@ -51,15 +86,19 @@ std::optional<timestamp> read_timestamp(std::string_view text) {
   auto h = number_at(text, 11, 2);
   auto mi = number_at(text, 14, 2);
   auto s = number_at(text, 17, 2);
-  auto ms = number_at(text, 20, 3);
-  if (y < 0 || mo < 0 || d < 0 || h < 0 || mi < 0 || s < 0 || ms < 0)
+  if (y < 0 || mo < 0 || d < 0 || h < 0 || mi < 0 || s < 0)
     return std::nullopt;
   auto date = year{y} / month{static_cast<unsigned>(mo)}
               / day{static_cast<unsigned>(d)};
   if (!date.ok() || h > 23 || mi > 59 || s > 59)
     return std::nullopt;
-  auto moment
-    = sys_days{date} + hours{h} + minutes{mi} + seconds{s} + milliseconds{ms};
+  auto rest = text.substr(form.size());
+  auto fraction = take_fraction(rest);
+  auto offset = read_offset(rest);
+  if (!fraction || !offset)
+    return std::nullopt;
+  auto moment = sys_days{date} + hours{h} + minutes{mi} + seconds{s} + *fraction
+                - *offset;
   return timestamp{moment.time_since_epoch().count()};
 }
 

@@ -114,7 +114,7 @@ expected<tokens, std::string> tokens::read(std::string_view text) {
       if (!made.expires)
         return make_unexpected(where
                                + "\"expires\" must be a time such as "
-                                 "2030-01-31T00:00:00.000Z");
+                                 "2030-01-31T00:00:00Z");
     }
     result.all_.push_back(std::move(made));
   }

@@ -231,6 +231,22 @@ TEST_CASE("a file of tokens holds digests, roles and ends") {
   CHECK(read->find("open-sesame", end) == std::nullopt);
 }
 
+TEST_CASE("the end of a token is a time as RFC 3339 has it") {
+  for (auto* text : {"2030-01-31T00:00:00Z", "2030-01-31T00:00:00.0Z",
+                     "2030-01-31T01:00:00+01:00"}) {
+    CAPTURE(text);
+    auto read = tokens::read(
+      R"({"tokens": [{"name": "ci", "role": "viewer", "sha256":
+      "d7ecdf25eaf3deba0f2628771dbdd22d4138ab6cf38f91ed02a2ca0dec7c8ab7",
+      "expires": ")"
+      + std::string{text} + "\"}]}");
+    REQUIRE_MESSAGE(read, read.error());
+    auto end = *read_timestamp("2030-01-31T00:00:00.000Z");
+    CHECK(read->find("open-sesame", {end.ms - 1}));
+    CHECK_FALSE(read->find("open-sesame", end));
+  }
+}
+
 TEST_CASE("what is wrong with a file of tokens is said") {
   auto error = [](const std::string& text) {
     auto read = tokens::read(text);
