@@ -188,6 +188,11 @@ class Lists(ClusterTest):
                     self.assertEqual(status, 400, wrong)
                     self.assertEqual(problem["errors"][0]["pointer"],
                                      "/" + wrong.split("=")[0])
+        for verb in ("jobs", "events"):
+            said = self.troupe(verb, "--limit", 0, code=2)[1]
+            self.assertIn("--limit must be a whole number from 1", said)
+        self.assertIn("No node matches",
+                      self.troupe("nodes", "--label", "x=y")[1])
         first = self.get("/v1/actors?limit=2")
         self.assertEqual(len(first["items"]), 2)
         self.assertEqual(

@@ -36,6 +36,13 @@ void declare(command_line& line, listing& x) {
   line.option("--limit", "N", x.limit, "at most so many [all]");
 }
 
+std::optional<failure> wrong_limit(const std::optional<uint64_t>& limit) {
+  if (limit != 0)
+    return std::nullopt;
+  return failure{exit_code::bad_input,
+                 "--limit must be a whole number from 1; leave it out for all"};
+}
+
 expected<json_value, failure>
 fetch_list(const rest& controller, const url& target,
            std::optional<uint64_t> limit,
@@ -74,6 +81,8 @@ fetch_list(const rest& controller, const url& target,
 }
 
 int print_list(const rest& controller, const listing& x, const output& how) {
+  if (auto wrong = wrong_limit(x.limit))
+    return report(*wrong);
   auto by_line = how.format == "jsonl" || how.format == "name";
   std::function<void(const json_value&)> on_page;
   if (by_line)

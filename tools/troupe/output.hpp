@@ -34,6 +34,10 @@ struct listing {
 /// Declares `--limit`.
 void declare(command_line& line, listing& x);
 
+/// What is wrong with `--limit`: none at all is nothing to ask for.
+[[nodiscard]] std::optional<failure>
+wrong_limit(const std::optional<uint64_t>& limit);
+
 /// Asks for one page after another and prints them. Answers the exit code.
 int print_list(const rest& controller, const listing& x, const output& how);
 

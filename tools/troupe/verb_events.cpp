@@ -47,6 +47,8 @@ void print_event(const json_value& event, const output& how, const screen& s) {
 /// Asks for one page after another; each begins after the last version of the
 /// one before.
 int list_events(events_options x) {
+  if (auto wrong = wrong_limit(x.limit))
+    return report(*wrong);
   constexpr uint64_t page_size = 1'000;
   rest controller{x.to};
   auto s = screen_of_stdout();

@@ -27,6 +27,8 @@ int run_jobs(int argc, char** argv) {
                "jobs that wait, with all there is to know");
   if (auto end = line.parse(argc, argv))
     return finish(*end);
+  if (!kinds.empty() || !states.empty() || !labels.empty())
+    x.nothing = "No job matches. All there are: troupe jobs";
   for (auto& value : kinds)
     x.target = x.target.with("kind", value);
   for (auto& value : states)

@@ -24,6 +24,8 @@ int run_nodes(int argc, char** argv) {
   line.example("troupe nodes --label zone=us-east", "nodes of a zone");
   if (auto end = line.parse(argc, argv))
     return finish(*end);
+  if (!states.empty() || !labels.empty())
+    x.nothing = "No node matches. All there are: troupe nodes";
   for (auto& value : states)
     x.target = x.target.with("state", value);
   for (auto& value : labels)
