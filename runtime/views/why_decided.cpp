@@ -47,19 +47,37 @@ verdict_view verdict_of(const placement::weighed_node& x) {
   return result;
 }
 
-void add_refusals(why_view& to, const placement::refusal& x) {
+/// Says which nodes were silent, as far as they still are.
+void note_silent(verdict_view& to, const present& p, timestamp then) {
+  uint32_t silent = 0;
+  for (auto& [name, node] : p.cluster.nodes())
+    if (node.state == node_state::unhealthy && node.unhealthy_at <= then) {
+      ++silent;
+      to.node = name;
+    }
+  auto all = silent == to.nodes;
+  if (!all || silent > 1)
+    to.node.clear();
+  to.message = all ? "it has not been heard"
+                   : "it had not been heard, or nothing new was to go there";
+}
+
+void add_refusals(why_view& to, const present& p, timestamp then,
+                  const placement::refusal& x) {
   for (auto& [why, nodes] : x.nodes) {
     verdict_view verdict;
     verdict.nodes = nodes;
     verdict.verdict = json::name_of(why);
     verdict.message = sentence_of(why);
+    if (why == reason::unhealthy)
+      note_silent(verdict, p, then);
     to.nodes.push_back(std::move(verdict));
   }
 }
 
 /// The nodes as they were for the first of those that were decided together,
 /// which `own` may have been or not.
-void add_nodes(why_view& to, const decisions::decision& x,
+void add_nodes(why_view& to, const present& p, const decisions::decision& x,
                const std::string& own) {
   verdict_view chosen;
   chosen.node = own;
@@ -84,7 +102,7 @@ void add_nodes(why_view& to, const decisions::decision& x,
     others.message = "it would have fitted there, with no better score";
     to.nodes.push_back(std::move(others));
   }
-  add_refusals(to, x.what->refused);
+  add_refusals(to, p, x.round->at, x.what->refused);
 }
 
 const task_record* placed_record(const job_record& job, uint32_t index) {
@@ -111,7 +129,7 @@ tell_decided(why_view& to, const present& p, const job_record& job,
     return std::nullopt;
   auto& own = p.cluster.node_of(*task);
   to.strategy = x->round->policy;
-  add_nodes(to, *x, own);
+  add_nodes(to, p, *x, own);
   to.message += "; it was placed on " + own + " at " + to_string(x->round->at)
                 + " (version " + std::to_string(x->round->first)
                 + "), and the nodes are told as they were then";

@@ -75,6 +75,25 @@ TEST_CASE("a decision accounts for all nodes, also those that are not named") {
   CHECK(told.at_pointer("/nodes/4/nodes") == 2);
 }
 
+TEST_CASE("why a task has moved names the node that is silent") {
+  house h;
+  h.start_controller();
+  h.start_machine("a");
+  auto web = job("web", 0, 1'000);
+  web.kind = job_kind::service;
+  h.submit(web);
+  REQUIRE(h.await({"web", 0}, task_state::running, 5s));
+  h.start_machine("b");
+  h.kill_machine("a");
+  h.world.pass(35s);
+  REQUIRE(h.await({"web", 0}, task_state::running, 60s));
+  auto told = why(h, {"web", 0});
+  CHECK(told.at_pointer("/nodes/0/node") == "b");
+  CHECK(told.at_pointer("/nodes/1/node") == "a");
+  CHECK(told.at_pointer("/nodes/1/verdict") == "unhealthy");
+  CHECK(told.at_pointer("/nodes/1/message") == "it has not been heard");
+}
+
 TEST_CASE("why a task waits tells its last try, and later whom it drove out") {
   house h;
   h.start_controller();
