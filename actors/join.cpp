@@ -56,8 +56,8 @@ void join_state::hello(nodes_actor to) {
       [this, failed, mine = attempt](inventory& known) {
         if (mine != attempt)
           return;
-        node_hello x{options.profile, incarnation,
-                     std::move(known.allocations)};
+        node_hello x{options.profile, incarnation, std::move(known.allocations),
+                     options.identity, options.place};
         // The session is spawned where this actor lives.
         self
           ->request(controller, options.hello_timeout, std::move(x),

@@ -25,6 +25,9 @@ struct controller_address {
 
 struct join_options {
   node_profile profile;
+  /// As in `node_hello`.
+  std::string identity;
+  std::string place;
   /// Tried in turn. Empty: the controller of this process.
   std::vector<controller_address> controllers;
   std::function<nodes_actor()> local_controller;

@@ -63,6 +63,27 @@ void node_actor_state::disconnect() {
   listed.clear();
 }
 
+/// A machine that lives keeps its name: with two of one name, all tasks would run
+/// here and there in turn, and at once. One that is silent for too long, as after
+/// it was installed anew, gives it up.
+std::optional<node_welcome>
+node_actor_state::refuse_other(const node_hello& x) {
+  if (x.identity.empty() || identity.empty() || x.identity == identity
+      || core->state() != node_state::ready)
+    return std::nullopt;
+  auto where = place.empty() ? std::string{} : ", at " + place;
+  if (!session)
+    // It may have ended for good, or be on its way back.
+    return node_welcome{
+      "the name \"" + node + "\" is of another node" + where
+      + ", which was heard a moment ago: this one may have it "
+        "once that is unhealthy"};
+  return node_welcome{"the name \"" + node
+                        + "\" is in use by a node that is alive" + where
+                        + ": give this one another --name, or stop that one",
+                      false};
+}
+
 /// Whether a hello does not know of what the machine has told of since the hello
 /// before: it says what was known before that one was answered, with work, and
 /// has been overtaken by what came of it. The next one knows.
@@ -99,10 +120,18 @@ void node_actor_state::welcome(
     return tell(promise,
                 node_welcome{"a machine has joined as \"" + node
                              + "\" and is connected: take another name"});
+  if (auto other = refuse_other(hello); machine && other) {
+    log::warn("node {}: refused one more of this name, at {}", node,
+              hello.place);
+    return tell(promise, std::move(*other));
+  }
   // A second hello means that the connection before is dead, whatever the
   // network says. A worker that speaks HTTP has none.
-  if (machine)
+  if (machine) {
     disconnect();
+    identity = hello.identity;
+    place = hello.place;
+  }
   report(core->beat(self->clock().now()));
   if (machine && is_stale(hello))
     return tell(promise, node_welcome{"it has begun more since it said hello"});

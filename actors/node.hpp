@@ -60,6 +60,7 @@ struct node_actor_state {
   void connect(session_actor to, version_number term,
                caf::typed_response_promise<node_welcome> promise);
   [[nodiscard]] bool is_stale(const node_hello& x);
+  [[nodiscard]] std::optional<node_welcome> refuse_other(const node_hello& x);
   void note_told(const std::vector<task_report>& reports);
   void disconnect();
   void leave(const refusal& why);
@@ -78,6 +79,9 @@ struct node_actor_state {
   std::optional<runtime::node> core;
   runtime::outbox<work_item> work;
   session_actor session;
+  /// Of the machine that has joined; empty if it has told none.
+  std::string identity;
+  std::string place;
   /// Allocations that the machine has told to be alive here since its last hello.
   std::set<allocation_id> told;
   /// Counts connections: late answers of an earlier one are told by it.

@@ -1,12 +1,14 @@
 #include "actors/node_host.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <mutex>
 
 #include <caf/all.hpp>
+#include <unistd.h>
 
 #include "messages/json.hpp"
 
@@ -110,6 +112,14 @@ expected<std::string, std::string> identity_of(const fs::path& data_dir) {
   return result;
 }
 
+/// For people who look for the machine that has a name.
+std::string place_of(const std::string& data_dir) {
+  char host[HOST_NAME_MAX + 1] = {};
+  if (::gethostname(host, HOST_NAME_MAX) != 0)
+    return data_dir;
+  return std::string{host} + ':' + data_dir;
+}
+
 child_spec
 driver_child(driver_kind kind, const std::shared_ptr<handles>& h,
              const node_host_options& options, const std::string& identity) {
@@ -175,6 +185,8 @@ node_host::start(caf::actor_system& system, node_host_options options) {
   for (auto kind : *drivers)
     options.profile.drivers.push_back(json::name_of(kind));
   options.join.profile = options.profile;
+  options.join.identity = identity;
+  options.join.place = place_of(options.data_dir);
   auto h = std::make_shared<handles>();
   auto look
     = [prober = result->prober_](const runtime::probe_target& x, auto done) {

@@ -20,8 +20,14 @@ struct node_hello {
   uint64_t incarnation = 0;
   /// Every allocation that the machine knows.
   std::vector<task_report> inventory;
+  /// Random, and kept with what the machine knows: tells it from another of the
+  /// same name. Empty: not known.
+  std::string identity;
+  /// Where that is kept, for people: host and directory.
+  std::string place;
   bool operator==(const node_hello&) const = default;
-  BOOST_DESCRIBE_CLASS(node_hello, (), (profile, incarnation, inventory), (),
+  BOOST_DESCRIBE_CLASS(node_hello, (),
+                       (profile, incarnation, inventory, identity, place), (),
                        ())
 };
 

@@ -28,6 +28,8 @@ struct stage {
   size_t beats = 0;
   bool measures = true;
   std::vector<caf::typed_response_promise<node_welcome>> promises;
+  /// Of the last hello.
+  std::string identity;
 
   stage() {
     spdlog::set_level(spdlog::level::off);
@@ -45,6 +47,7 @@ struct stage {
     make_nodes();
     join_options options;
     options.profile.name = "a";
+    options.identity = "a machine";
     options.local_controller = [this]() -> nodes_actor {
       dials.push_back(world.now());
       return there ? nodes : nodes_actor{};
@@ -64,6 +67,7 @@ struct stage {
           [this, self](const node_hello& x, const caf::strong_actor_ptr&)
             -> caf::result<node_welcome> {
             incarnations.push_back(x.incarnation);
+            identity = x.identity;
             auto promise = self->make_response_promise<node_welcome>();
             if (welcome)
               promise.deliver(*welcome);
@@ -93,6 +97,7 @@ TEST_CASE("a machine joins, and sends heartbeats at the interval it is told") {
   s.welcome->heartbeat_interval = 2s;
   s.world.settle();
   CHECK(s.joined == 1);
+  CHECK(s.identity == "a machine");
   CHECK(s.beats == 1);
   s.world.pass(20s);
   // From 1.8 to 2 seconds apart.

@@ -25,6 +25,8 @@ struct stage {
   /// What the scheduler answers.
   std::optional<refusal> refused;
   std::vector<work_item> open_work;
+  /// What the machine says that it is.
+  std::string identity;
   /// What the machine says that it knows.
   std::vector<task_report> inventory;
   std::vector<node_state> health;
@@ -69,12 +71,14 @@ struct stage {
   std::shared_ptr<const answer<node_welcome>> hello() {
     auto result = std::make_shared<answer<node_welcome>>();
     auto client
-      = world.system().spawn([=, known = inventory, to = aut,
+      = world.system().spawn([=, known = inventory, own = identity, to = aut,
                               from = caf::actor_cast<caf::strong_actor_ptr>(
                                 machine)](caf::event_based_actor* self) {
           node_hello x;
           x.profile.name = "a";
           x.inventory = known;
+          x.identity = own;
+          x.place = "box:/" + own;
           self->request(to, caf::infinite, x, from)
             .then([result](node_welcome& y) { result->value = y; },
                   [result](caf::error& y) { result->failure = y; });
@@ -203,6 +207,74 @@ TEST_CASE("a second hello ends the session of the first") {
   s.join();
   CHECK(*gone);
   CHECK(s.sessions.size() == 2);
+}
+
+TEST_CASE("another machine is refused a name in use, and nothing changes") {
+  stage s;
+  s.identity = "one";
+  s.join();
+  auto session = s.sessions.at(0);
+  auto gone = s.world.end_of(session);
+  s.identity = "two";
+  auto answer = s.hello();
+  s.world.settle();
+  REQUIRE(answer->value);
+  CHECK(
+    answer->value->refused
+    == "the name \"a\" is in use by a node that is alive, at box:/one: give "
+       "this one another --name, or stop that one");
+  CHECK_FALSE(answer->value->try_again);
+  CHECK_FALSE(*gone);
+  CHECK(s.sessions.size() == 1);
+}
+
+TEST_CASE("the machine that has a name joins again at once") {
+  stage s;
+  s.identity = "one";
+  s.join();
+  SUBCASE("though its connection seems to be there") {}
+  SUBCASE("after its connection was lost") {
+    s.world.kill(s.sessions.back());
+    s.world.settle();
+  }
+  s.join();
+  CHECK(s.sessions.size() == 2);
+}
+
+TEST_CASE("a name goes to another machine once the one before is unhealthy") {
+  stage s;
+  s.identity = "one";
+  s.join();
+  s.world.pass(20s);
+  s.world.kill(s.sessions.back());
+  s.world.settle();
+  s.identity = "two";
+  auto answer = s.hello();
+  s.world.settle();
+  REQUIRE(answer->value);
+  CHECK(answer->value->refused.find("once that is unhealthy")
+        != std::string::npos);
+  CHECK(answer->value->try_again);
+  // What was refused is no sign of life of the one that has the name.
+  s.world.pass(11s);
+  CHECK(s.health == states{node_state::unhealthy});
+  s.join();
+  CHECK(s.sessions.size() == 2);
+  s.identity = "one";
+  answer = s.hello();
+  s.world.settle();
+  REQUIRE(answer->value);
+  CHECK_FALSE(answer->value->try_again);
+}
+
+TEST_CASE("machines of an earlier version tell no identity and join as ever") {
+  stage s;
+  s.join();
+  s.identity = "one";
+  s.join();
+  s.identity = "";
+  s.join();
+  CHECK(s.sessions.size() == 3);
 }
 
 TEST_CASE(

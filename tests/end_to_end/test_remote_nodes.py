@@ -135,23 +135,53 @@ class RemoteNodes(ClusterTest):
         self.wait_for_job("wide", "succeeded")
         self.assertEqual(self.lines_of(pids), before)
 
-    def test_two_nodes_of_one_name_do_not_run_a_task_twice(self):
-        pids = self.folder / "pids"
-        self.submit(sleeper(pids, name="long", requires={"zone": "a"}))
-        self.pid_of(pids)
+
+class OneName(ClusterTest):
+    """Two nodes that were given the same name."""
+
+    def setUp(self):
+        super().setUp()
+        self.control = self.controller("--heartbeat", "1s",
+                                       "--unhealthy-after", "5s")
+        self.first = self.node(self.control, "n1", "--labels", "zone=a")
+        self.wait_for_nodes(1)
+        self.pids = self.folder / "pids"
+
+    def twin(self):
+        return ("node", "--controller", self.control.listen, "--name", "n1",
+                "--data", self.folder / "twin", "--labels", "zone=z",
+                "--drivers", "process", "--metrics", "127.0.0.1:0")
+
+    def test_the_second_is_refused_while_the_first_lives(self):
+        self.submit(sleeper(self.pids, name="web", kind="service"))
+        pid = self.pid_of(self.pids)
+        self.wait_for_task("web.0", "running")
+        said = self.refused(*self.twin())
+        for word in ('"n1" is in use', str(self.folder / "n1"), "--name"):
+            self.assertIn(word, said)
+        self.assertEqual(self.get("/v1/nodes/n1")["labels"]["zone"], "a")
+        self.assertTrue(is_running(pid))
+        # The first is let in again at once.
+        self.first.kill()
+        self.first = self.start_again(self.first)
+        eventually(lambda: self.get("/v1/nodes/n1")["state"] == "ready",
+                   "it is back")
+        self.assertEqual(self.lines_of(self.pids), [str(pid)])
+        self.assertEqual(len(self.task("web.0")["attempts"]), 1)
+
+    def test_the_second_waits_for_the_first_and_runs_nothing_twice(self):
+        self.submit(sleeper(self.pids, name="long", requires={"zone": "a"}))
+        self.pid_of(self.pids)
         self.wait_for_task("long.0", "running")
-        self.nodes["n1"].kill()
+        self.first.kill()
         # The same name, but nothing of what it ran.
-        self._start("twin", "node", "--controller", self.control.listen,
-                    "--name", "n1", "--data", self.folder / "twin",
-                    "--labels", "zone=z", "--drivers", "process",
-                    "--metrics", "127.0.0.1:0")
+        self._start("twin", *self.twin())
         task = eventually(
             lambda: (lambda x: x if x["state"] in ("lost", "pending", "failed")
                      else None)(self.task("long.0")),
             "the task is known to be gone")
         self.assertEqual(task["attempts"][0]["reason"], "nodeLost")
-        self.assertEqual(len(self.lines_of(pids)), 1)
+        self.assertEqual(len(self.lines_of(self.pids)), 1)
 
 
 class ManyNodes(ClusterTest):
