@@ -183,6 +183,20 @@ class OneName(ClusterTest):
         self.assertEqual(task["attempts"][0]["reason"], "nodeLost")
         self.assertEqual(len(self.lines_of(self.pids)), 1)
 
+    def test_a_node_that_has_not_joined_stops_in_order(self):
+        with socket.socket() as nobody:
+            # Bound, but nobody listens.
+            nobody.bind(("127.0.0.1", 0))
+            node = self._start(
+                "alone", "node", "--controller",
+                f"127.0.0.1:{nobody.getsockname()[1]}", "--name", "alone",
+                "--data", self.folder / "alone", "--drivers", "process",
+                "--metrics", "127.0.0.1:0", is_outsider=True)
+            eventually(lambda: "is not joined" in node.log_text(),
+                       "it has tried to join")
+            self.assertEqual(node.terminate(), 0)
+            self.assertEqual(node.ready, {})
+
 
 class ManyNodes(ClusterTest):
     def test_one_command_starts_ten_nodes(self):

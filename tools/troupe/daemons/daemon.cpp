@@ -191,11 +191,13 @@ int run_daemon(int argc, char** argv, config::daemon which, const char* about,
     log::flush();
     return complain(running.error());
   }
-  std::cout << "ready " << running->ready << std::endl;
-  notify_systemd("READY=1");
-  auto signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
-    reload(argc, argv, which, about, *running, options.data, given);
+  if (!running->ready.empty()) {
+    std::cout << "ready " << running->ready << std::endl;
+    notify_systemd("READY=1");
+    auto signal = 0;
+    while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
+      reload(argc, argv, which, about, *running, options.data, given);
+  }
   notify_systemd("STOPPING=1");
   log::info("stopping");
   running->stop();

@@ -15,6 +15,7 @@ void set_spawner(runtime::process::spawner x);
 /// ready, and waits for a signal. SIGHUP reads the options again. `start` gives what the line `ready` says, and
 /// how to stop. Returns the exit code.
 struct running_daemon {
+  /// Empty if a signal has ended it before it was ready.
   std::string ready;
   std::function<void()> stop;
   /// Takes over what can be changed of the options; may be absent.

@@ -4,6 +4,8 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
+#include "runtime/log.hpp"
+
 #include "tools/troupe/daemons/daemon.hpp"
 #include "tools/troupe/daemons/node_metrics.hpp"
 
@@ -74,10 +76,15 @@ start_node(const config::daemon_options& options) {
   for (auto x : {SIGTERM, SIGINT, SIGQUIT})
     sigaddset(&signals, x);
   const timespec moment{0, 100'000'000};
-  while (joined.wait_for(std::chrono::seconds{0}) != std::future_status::ready)
-    if (sigtimedwait(&signals, nullptr, &moment) > 0) {
-      stop();
-      return make_unexpected("ended before it had joined a controller");
+  auto is_answered = [&] {
+    return joined.wait_for(std::chrono::seconds{0})
+           == std::future_status::ready;
+  };
+  while (!is_answered())
+    // What fails ends this process by a signal as well, after it has answered.
+    if (sigtimedwait(&signals, nullptr, &moment) > 0 && !is_answered()) {
+      runtime::log::info("ended before it had joined a controller");
+      return running_daemon{"", stop};
     }
   auto first = joined.get();
   if (!first) {
