@@ -39,6 +39,9 @@ std::string inspect_of(const std::string& state) {
            R"("troupe.attempt":"1","troupe.allocation":"7"}}})";
 }
 
+const auto never_started
+  = R"({"Status":"created","StartedAt":"0001-01-01T00:00:00Z"})";
+
 /// An engine of which a test says how some requests are answered. What it does
 /// not say is answered as by an engine where all is well and nothing exits.
 class fake_engine {
@@ -241,6 +244,53 @@ TEST_CASE("a container that has run under a doubtful start is not run again") {
   auto again = aut.start();
   REQUIRE(again);
   CHECK(again->adopted);
+  CHECK(engine.count("POST /containers/abc/start") == 1);
+}
+
+// An engine that is killed in the middle of a start forgets that it began.
+TEST_CASE("a start that may have happened is not made again") {
+  fake_engine engine{
+    {{"POST /containers/abc/start", &hang},
+     {"GET /containers/troupe-", say(200, inspect_of(never_started))}}};
+  door aut;
+  REQUIRE(!aut.start());
+  auto event = aut.wait_for<container_exited>();
+  REQUIRE(event);
+  CHECK(event->exit.code == -1);
+  CHECK(event->exit.error.find("nobody knows") != std::string::npos);
+  CHECK(engine.count("POST /containers/abc/start") == 1);
+  CHECK(engine.count("DELETE /containers/abc?force=true") == 1);
+}
+
+TEST_CASE("what an earlier life may have started is not started again") {
+  fake_engine engine{
+    {{"POST /containers/create", say(409, "{}")},
+     {"GET /containers/troupe-", say(200, inspect_of(never_started))}}};
+  door aut;
+  auto started = aut.start();
+  REQUIRE(started);
+  CHECK(started->adopted);
+  auto event = aut.wait_for<container_exited>();
+  REQUIRE(event);
+  CHECK(event->exit.code == -1);
+  CHECK(engine.count("POST /containers/abc/start") == 0);
+}
+
+TEST_CASE("a container that was only made is started") {
+  std::atomic<int> made{0};
+  fake_engine engine{
+    {{"POST /containers/create",
+      [&](const exchange& x) {
+        if (++made == 1)
+          return hang(x);
+        x.reply(409, "{}");
+        return true;
+      }},
+     {"GET /containers/troupe-", say(200, inspect_of(never_started))}}};
+  door aut;
+  REQUIRE(!aut.start());
+  REQUIRE(aut.wait_for<container_not_started>());
+  CHECK(aut.start());
   CHECK(engine.count("POST /containers/abc/start") == 1);
 }
 

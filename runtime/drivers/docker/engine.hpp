@@ -112,7 +112,8 @@ struct exec_answer {
 /// was not done (`engine_away`). `doubtful` is a start that the engine
 /// left unanswered (`engine_unreachable`): as soon as it answers again, exactly
 /// one of `container_started`, `container_not_started` and `container_exited`
-/// follows.
+/// follows. An engine that dies in the middle of a start says afterwards that the
+/// container never ran: that is not believed, and the run ends with a code of -1.
 ///
 /// An exit is believed only from an inspection; the open `wait`, the stream of
 /// events and the check after an outage only say when to inspect.

@@ -79,7 +79,7 @@ private:
     starting,
     /// The engine has left a step of the start unanswered.
     doubtful,
-    /// Found, never started, and nobody is starting it.
+    /// The engine says that it was never started, and nobody is starting it.
     created,
     running,
     /// Reported.
@@ -101,6 +101,9 @@ private:
     bool pulled = false;
     /// The engine has once left a step of its start unanswered.
     bool doubted = false;
+    /// Somebody has asked to start its container. An engine that dies while it
+    /// does so says afterwards that it never has, though the task ran.
+    bool may_have_run = false;
     /// Removed here: late answers are about nobody.
     bool forgotten = false;
     /// The open `wait`, or 0.
@@ -161,6 +164,7 @@ private:
   void launched(const entry_ptr& x, bool adopted, const engine_answer& answer);
   void succeed(const entry_ptr& x, bool adopted);
   void fail(const entry_ptr& x, failure why);
+  void end_unknown(const entry_ptr& x, std::function<void()> done);
   void discard(const entry_ptr& x, failure why);
   void doubt(const entry_ptr& x, const engine_answer& answer);
   void leave_start(const entry_ptr& x, phase next);

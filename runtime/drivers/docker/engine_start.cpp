@@ -65,8 +65,11 @@ void engine::core::created(const entry_ptr& x, const engine_answer& answer) {
   }
   if (!answer.answered())
     return doubt(x, answer);
-  if (answer.status == 409)
+  if (answer.status == 409) {
+    // Made in an earlier life of this process, which may have gone further.
+    x->may_have_run = x->may_have_run || !x->doubted;
     return take_over(x, false);
+  }
   if (answer.status == 404
       && answer.body.find("No such image") != std::string::npos) {
     if (!x->pulled)
@@ -196,9 +199,12 @@ void engine::core::taken_over(const entry_ptr& x, bool settled,
 // The `wait` is there before the container runs, so that no exit is too quick.
 void engine::core::launch(const entry_ptr& x, bool adopted) {
   x->now = phase::starting;
+  if (x->may_have_run)
+    return end_unknown(x, [this, x] { succeed(x, true); });
   auto start = [this, x, adopted] {
     if (!x->after_start.empty())
       return discard(x, {error_kind::cancelled, "stopped before it started"});
+    x->may_have_run = true;
     call("POST", "/containers/" + x->id + "/start", {}, options_.start_timeout,
          call_mode::once, [this, x, adopted](const engine_answer& answer) {
            launched(x, adopted, answer);
@@ -214,6 +220,8 @@ void engine::core::launch(const entry_ptr& x, bool adopted) {
 
 void engine::core::launched(const entry_ptr& x, bool adopted,
                             const engine_answer& answer) {
+  if (answer.not_sent())
+    x->may_have_run = false;
   if (!answer.answered())
     doubt(x, answer);
   else if (answer.status == 204 || answer.status == 304)
@@ -247,6 +255,27 @@ void engine::core::discard(const entry_ptr& x, failure why) {
   remove_container(x->id, [this, x, why = std::move(why)](auto&&) {
     // Whatever came of it: the next adoption finds what is left.
     fail(x, why);
+  });
+}
+
+// A start that may have happened is not made again: the task might run twice as
+// the same attempt. Once the container is removed it will not run any more, and
+// nobody can say whether it has. `done` comes before the exit is told.
+void engine::core::end_unknown(const entry_ptr& x, std::function<void()> done) {
+  remove_container(x->id, [this, x, done = std::move(done)](auto removed) {
+    if (x->now == phase::exited)
+      return;
+    if (!removed) {
+      leave_start(x, phase::doubtful);
+      answer_starts(x, make_unexpected(failure{error_kind::engine_unreachable,
+                                               removed.error().text}));
+      return start_next();
+    }
+    done();
+    exit_status unknown;
+    unknown.error = "the Docker engine was away when the container started: "
+                    "nobody knows whether it ran";
+    report_exit(x, std::move(unknown));
   });
 }
 

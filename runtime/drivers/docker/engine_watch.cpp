@@ -224,7 +224,11 @@ void engine::core::doubt_resolved(const entry_ptr& x,
     return note_failed(answer);
   auto run = x->spec.run();
   auto found = read_inspect(options_.who, answer.body);
-  if (answer.status == 404 || !found || found->run() != run) {
+  auto gone = answer.status == 404 || !found || found->run() != run;
+  auto never_ran = !gone && found->state == container_state::created;
+  if ((gone || never_ran) && x->may_have_run)
+    return end_unknown(x, [x] { x->after_start.clear(); });
+  if (gone) {
     forget(x);
     return tell(container_not_started{run});
   }
@@ -320,6 +324,7 @@ engine::core::enter(const container_view& found, phase now) {
   x->name = container_name(options_.who, x->spec);
   x->id = found.id;
   x->now = now;
+  x->may_have_run = true;
   entries_.emplace(found.run(), x);
   return x;
 }
