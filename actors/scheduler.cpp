@@ -212,6 +212,7 @@ void scheduler_state::measure_round(
   std::chrono::steady_clock::time_point began) {
   options.meters->note_decision(self->clock().now() - began);
   attempts->take(x);
+  attempts->take_parked(core->queue().times_parked());
 }
 
 scheduler_actor::behavior_type scheduler_state::make_behavior() {

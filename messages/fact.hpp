@@ -26,8 +26,10 @@ struct job_submitted {
   job_spec_ptr spec;
   /// What the client sent as Idempotency-Key, if anything.
   std::string key;
+  /// Above 1 if it follows a job of the same name that is over.
+  uint32_t job_version = 1;
   bool operator==(const job_submitted&) const = default;
-  BOOST_DESCRIBE_CLASS(job_submitted, (), (job, spec, key), (), ())
+  BOOST_DESCRIBE_CLASS(job_submitted, (), (job, spec, key, job_version), (), ())
 };
 
 /// Says that a job has a new spec. `job_version` counts from 1.
@@ -41,9 +43,13 @@ struct job_updated {
   uint32_t rolled_back_to = 0;
   /// Why, if nobody asked for it.
   std::string message;
+  /// Whether the tasks of the version before are as those of this one are to be,
+  /// and go on.
+  bool keeps_tasks = false;
   bool operator==(const job_updated&) const = default;
   BOOST_DESCRIBE_CLASS(job_updated, (),
-                       (job, spec, job_version, key, rolled_back_to, message),
+                       (job, spec, job_version, key, rolled_back_to, message,
+                        keeps_tasks),
                        (), ())
 };
 

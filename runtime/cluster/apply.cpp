@@ -29,6 +29,27 @@ std::string receipt_of(const hold_record& x) {
   return result.empty() ? result : result + ", which it preempted";
 }
 
+/// As it is from now on it may fit.
+void let_try(gang_record& gang) {
+  gang.blocked = false;
+  gang.tries = 0;
+  gang.retry_at = {};
+}
+
+/// Remembers the present spec for the time when there is another.
+void note_past_spec(job_record& job) {
+  past_spec x{job.job_version, job.spec};
+  x.settled = job.settled_version == job.job_version;
+  x.served = x.settled
+             || std::any_of(job.tasks.begin(), job.tasks.end(),
+                            [&](const task_record& task) {
+                              return task.job_version == job.job_version
+                                     && task.state == task_state::running
+                                     && task.ready_at;
+                            });
+  job.past_specs.push_back(std::move(x));
+}
+
 } // namespace
 
 void cluster::say(fact x) {
@@ -63,11 +84,23 @@ void cluster::fold_event(const event& x) {
 // -- jobs --------------------------------------------------------------------
 
 void cluster::fold(const job_submitted& x) {
-  if (auto* old = job_called(x.job))
+  std::vector<past_spec> past_specs;
+  if (auto* old = job_called(x.job)) {
+    if (x.job_version > old->job_version) {
+      note_past_spec(*old);
+      forget_past_specs(*old);
+    }
+    auto was_system = old->spec->kind == job_kind::system;
+    auto is_system = x.spec->kind == job_kind::system;
+    if (x.job_version >= old->job_version && was_system == is_system)
+      past_specs = std::move(old->past_specs);
     erase_job(*old);
+  }
   auto& job = jobs_[x.job];
   job.name = x.job;
   job.spec = x.spec;
+  job.job_version = x.job_version;
+  job.past_specs = std::move(past_specs);
   job.born = version_;
   job.count = x.spec->kind == job_kind::system ? 0 : x.spec->count;
   if (x.spec->kind == job_kind::system)
@@ -83,7 +116,8 @@ void cluster::fold(const job_submitted& x) {
   enter_class(job);
   enter_gang(job);
   refresh(job);
-  remember_key(x.key, {x.job, 1, tasks_of(*x.spec), true});
+  remember_key(
+    x.key, {x.job, job.job_version, tasks_of(*x.spec), job.job_version == 1});
 }
 
 void cluster::fold(const job_updated& x) {
@@ -98,7 +132,9 @@ void cluster::fold(const job_updated& x) {
   await_jobs(job, std::move(awaited));
   leave_class(job);
   auto priority = job.spec->priority;
-  if (x.job_version != job.job_version) {
+  if (x.keeps_tasks) {
+    take_tasks_over(job, x.job_version);
+  } else if (x.job_version != job.job_version) {
     // What is kept was for a task of the version before.
     while (!job.holds.empty()) {
       auto index = job.holds.begin()->first;
@@ -109,8 +145,7 @@ void cluster::fold(const job_updated& x) {
       job.older[job.job_version] = job.spec;
     else
       job.classes.erase(job.job_version);
-    job.past_specs.push_back(
-      {job.job_version, job.spec, job.settled_version == job.job_version});
+    note_past_spec(job);
     forget_past_specs(job);
   }
   job.rolled_back_to = x.rolled_back_to;
@@ -132,6 +167,7 @@ void cluster::fold(const job_updated& x) {
     enter_gang(job);
   } else if (job.gang != nullptr) {
     count_gang_anew(*job.gang);
+    let_try(*job.gang);
   }
   begin_lookups(job);
   refresh(job);
@@ -152,6 +188,25 @@ void cluster::remember_key(const std::string& key, submitted_job answer) {
   }
 }
 
+void cluster::take_tasks_over(job_record& job, uint32_t to) {
+  auto from = job.job_version;
+  note_past_spec(job);
+  forget_past_specs(job);
+  for (auto& task : job.tasks)
+    if (task.job_version == from)
+      task.job_version = to;
+  auto renumber = [&](auto& by_version) {
+    if (auto node = by_version.extract(from)) {
+      node.key() = to;
+      by_version.insert(std::move(node));
+    }
+  };
+  renumber(job.held);
+  renumber(job.classes);
+  if (job.settled_version == from)
+    job.settled_version = to;
+}
+
 /// Forgets the oldest specs beyond what is remembered, never the last one that
 /// is known to work.
 void cluster::forget_past_specs(job_record& job) const {
@@ -170,6 +225,8 @@ void cluster::fold(const job_scaled& x) {
   if (job.schedule && !job.run_under_way())
     job.schedule->asleep = true;
   resize(job, x.count, job.extra);
+  if (job.gang != nullptr)
+    let_try(*job.gang);
   refresh(job);
 }
 

@@ -624,6 +624,8 @@ private:
   [[nodiscard]] std::optional<waiting::batch>
   next_fair(uint32_t tasks_max, const waiting::row_finder& row_of);
   void count_shares();
+  void leave_share(const job_record& job, const task_record& task);
+  [[nodiscard]] const resources& whole() const;
   /// Says that task `index` has what `table_` holds for it on `row`.
   void say_placed(job_record& job, uint32_t index, placement::node_index row,
                   placement::occupation held);
@@ -634,6 +636,8 @@ private:
   void visit_at(node_record& node, timestamp at);
   void forget_visits(job_record& job);
   void forget_past_specs(job_record& job) const;
+  /// Has the tasks of the version before live on as those of version `to`.
+  void take_tasks_over(job_record& job, uint32_t to);
   void
   note_end(node_record& node, const task_ended& x, const task_record& before);
   void mark_lost(node_record& node, bool lost);
@@ -678,6 +682,13 @@ private:
   std::set<std::tuple<timestamp, version_number, uint32_t>> hold_ends_;
   /// [group] What tasks of it hold, while the queue is fair to groups.
   std::map<std::string, resources, std::less<>> shares_;
+  /// [group] What its tasks have had, while the queue is fair to groups; halved
+  /// as time passes, and for how many half-lives that has been done.
+  std::map<std::string, int64_t, std::less<>> use_;
+  int64_t use_halved_ = 0;
+  /// What all nodes have, as it was so many of their changes ago.
+  mutable resources whole_;
+  mutable uint64_t whole_found_at_ = 0;
   /// ["label=value"]
   std::map<std::string, quota_record, std::less<>> quotas_;
   /// Those that had no room left and have some since the last `settle`.

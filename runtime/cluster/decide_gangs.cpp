@@ -260,7 +260,8 @@ void cluster::block_gang(gang_record& gang, reason why, std::string message) {
   if (std::exchange(gang.helped, false)) {
     gang.retry_at = gang.tried_at + shortest_pause();
   } else if (auto pause
-             = pause_before(gang_rule, gang.tries, gang.jobs.begin()->first)) {
+             = pause_before(gang_rule, gang.tries, gang.jobs.begin()->first);
+             pause && why != reason::never_fits) {
     ++gang.tries;
     gang.retry_at = now_ + *pause;
   } else {

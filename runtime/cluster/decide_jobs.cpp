@@ -4,6 +4,8 @@
 
 #include "runtime/cluster/after.hpp"
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/versions.hpp"
+#include "runtime/placement/policy.hpp"
 
 namespace troupe::runtime {
 
@@ -19,6 +21,31 @@ unexpected<refusal> not_found(std::string what) {
 unexpected<refusal> no_job(const std::string& name) {
   return not_found("there is no job \"" + name
                    + "\"; `troupe jobs` lists the jobs");
+}
+
+/// What is wrong with the strategies of a submission. A scheduler of one's own
+/// may know others.
+std::vector<problem>
+check_strategies(const std::vector<job_spec_ptr>& specs,
+                 const std::set<std::string, std::less<>>& known) {
+  std::vector<problem> result;
+  // One that fails for a moment is known all the same.
+  auto all = known;
+  for (auto& name : placement::policy_names())
+    all.insert(std::string{name});
+  std::string names;
+  for (auto& name : all)
+    names += (names.empty() ? "" : ", ") + name;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    auto& x = *specs[i];
+    if (x.strategy.empty() || x.scheduler != "default"
+        || all.contains(x.strategy))
+      continue;
+    auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
+    result.push_back({at + "/strategy", "there is no strategy \"" + x.strategy
+                                          + "\": write one of " + names});
+  }
+  return result;
 }
 
 unexpected<refusal> no_task(const task_ref& x) {
@@ -47,6 +74,8 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
         {}});
   }
   auto problems = check_classes(x.specs);
+  for (auto& y : check_strategies(x.specs, policies_))
+    problems.push_back(std::move(y));
   for (auto& y : check_after(x.specs))
     problems.push_back(std::move(y));
   for (auto& y : check_schedules(x.specs))
@@ -76,10 +105,15 @@ submitted_job
 cluster::submit(const job_spec_ptr& spec, const std::string& key) {
   auto* job = job_called(spec->name);
   if (job == nullptr || job->over()) {
-    say(job_submitted{spec->name, spec, key});
+    // The same once more is the same version once more.
+    auto next = job == nullptr        ? 1
+                : *job->spec == *spec ? job->job_version
+                                      : job->job_version + 1;
+    auto is_new = job == nullptr;
+    say(job_submitted{spec->name, spec, key, next});
     if (!rehearsing_)
       meet_dependencies(*job_called(spec->name));
-    return {spec->name, 1, tasks_of(*spec), true};
+    return {spec->name, next, tasks_of(*spec), is_new};
   }
   auto changed
     = job->stopped || *job->spec != *spec
@@ -90,7 +124,8 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
   // A key is remembered even if nothing changes, so that its second use is
   // answered like the first.
   if (changed || !key.empty())
-    say(job_updated{spec->name, spec, version, key});
+    say(job_updated{spec->name, spec, version, key, 0, "",
+                    changed && concerns_no_task(*job->spec, *spec)});
   if (changed && !rehearsing_) {
     meet_dependencies(*job);
     revive(*job, known, after_stop);

@@ -228,9 +228,10 @@ void cluster::end_attempt(job_record& job, uint32_t index,
     state = task_state::stopped;
     why = reason::preempted;
     message = message_of(job, index);
-  } else if ((task.stopping && (killed || left))
+  } else if ((task.stopping && (killed || left || state == task_state::stopped))
              || (unwanted && state == task_state::lost)) {
     state = task_state::stopped;
+    // Who stopped it knows why; its machine knows only that it was told to.
     if (task.stopping)
       why = task.why;
     else if (job.stopped || job.spec->kind != job_kind::system)

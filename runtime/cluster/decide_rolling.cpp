@@ -9,8 +9,21 @@
 #include <set>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/versions.hpp"
 
 namespace troupe::runtime {
+
+bool concerns_no_task(const job_spec& before, job_spec after) {
+  after.count = before.count;
+  after.priority = before.priority;
+  after.priority_class = before.priority_class;
+  after.retries = before.retries;
+  after.expected_runtime = before.expected_runtime;
+  after.replace_after = before.replace_after;
+  after.update = before.update;
+  after.after = before.after;
+  return after == before;
+}
 
 /// How far the members of a service are.
 struct cluster::rolling {
@@ -107,6 +120,8 @@ void cluster::stand_in(job_record& job, const rolling& x) {
   auto needed = std::min(most, static_cast<uint32_t>(x.outdated.size()));
   if (needed > job.extra) {
     say(job_surged{job.name, needed});
+    // One that leaves as there are to be fewer can stand in as well.
+    revive(job, job.count, false);
   } else if (job.extra > 0 && x.outdated.empty()
              && x.regulars_serving >= x.members) {
     say(job_surged{job.name, 0});
@@ -171,7 +186,10 @@ const past_spec* cluster::rollback_target(const job_record& job) const {
                            [](const past_spec& x) { return x.settled; });
   if (good != xs.rend())
     return &*good;
-  return nullptr;
+  // None had the time to prove itself: one that served is better than none.
+  good = std::find_if(xs.rbegin(), xs.rend(),
+                      [](const past_spec& x) { return x.served; });
+  return good == xs.rend() ? nullptr : &*good;
 }
 
 void cluster::roll_back(job_record& job, const past_spec& to,
@@ -182,8 +200,10 @@ void cluster::roll_back(job_record& job, const past_spec& to,
   auto count = is_system ? spec.count : job.count;
   spec.count = std::max(count, 1U);
   auto after_stop = job.stopped;
+  auto keeps = concerns_no_task(*job.spec, spec);
   say(job_updated{job.name, std::make_shared<const job_spec>(std::move(spec)),
-                  job.job_version + 1, "", to.job_version, std::move(message)});
+                  job.job_version + 1, "", to.job_version, std::move(message),
+                  keeps});
   if (count == 0)
     say(job_scaled{job.name, 0});
   meet_dependencies(job);

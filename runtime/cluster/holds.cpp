@@ -126,7 +126,7 @@ void cluster::move_out(const job_record& job, uint32_t index,
   tenants_.remove(node.row, task.allocation.value);
   note_quota(job, -1);
   if (settings_.queue_order == "fair")
-    shares_[group_of(job)] -= job.classes.at(task.job_version)->request;
+    leave_share(job, task);
 }
 
 /// The job's priority has changed.

@@ -28,10 +28,12 @@ struct head_image {
   settings config;
   std::vector<std::string> names;
   timestamp mending_since;
+  std::map<std::string, int64_t, std::less<>> use;
+  int64_t use_halved = 0;
   bool operator==(const head_image&) const = default;
   BOOST_DESCRIBE_CLASS(head_image, (),
                        (format, version, term, now, config, names,
-                        mending_since),
+                        mending_since, use, use_halved),
                        (), ())
 };
 
@@ -315,7 +317,8 @@ extras_of(const job_record& x, const std::vector<std::string>& names) {
 void cluster::save(const std::function<void(std::string_view)>& out) const {
   out(line_of("cluster",
               json::write(head_image{image_format, version_, term_, said_at_.ms,
-                                     settings_, names_, mending_since_})));
+                                     settings_, names_, mending_since_, use_,
+                                     use_halved_})));
   for (auto& [name, x] : nodes_) {
     auto& q = x.quarantine;
     node_image image{x.profile,      x.row,           x.state,
@@ -454,6 +457,8 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   results_.resize(settings_.cache_entries);
   names_ = image.names;
   mending_since_ = image.mending_since;
+  use_ = std::move(image.use);
+  use_halved_ = image.use_halved;
   for (uint32_t i = 0; i < names_.size(); ++i)
     name_ids_[names_[i]] = i;
   return {};

@@ -40,6 +40,15 @@ double dominant_share(const resources& x, const resources& whole) {
   return result;
 }
 
+// Of what was used. What is longer ago hardly counts.
+constexpr int64_t half_life_ms = int64_t{10} * 60 * 1'000;
+
+// A share of the whole counts so much for each millisecond.
+constexpr double whole_share = 1e9;
+
+// What was used decides only among groups that have the same now.
+constexpr double weight_of_past = 1e-9;
+
 } // namespace
 
 queue_key cluster::key_of(const job_record& job) const {
@@ -68,30 +77,59 @@ std::string cluster::group_of(const job_record& job) const {
 /// section 4.3.
 std::optional<waiting::batch>
 cluster::next_fair(uint32_t tasks_max, const waiting::row_finder& row_of) {
-  resources whole;
-  for (auto& [name, node] : nodes_)
-    whole += node.profile.capacity;
   auto weight_of = [this](const std::string& group) {
     auto at = settings_.fair_weights.find(group);
     return at == settings_.fair_weights.end() ? 1.0 : at->second;
   };
   waiting::fairness by;
   by.share_of = [&](const std::string& group) {
-    auto at = shares_.find(group);
-    return at == shares_.end()
-             ? 0.0
-             : dominant_share(at->second, whole) / weight_of(group);
+    auto now = shares_.find(group);
+    auto before = use_.find(group);
+    auto share
+      = now == shares_.end() ? 0.0 : dominant_share(now->second, whole());
+    if (before != use_.end())
+      share += weight_of_past * static_cast<double>(before->second)
+               / (whole_share * static_cast<double>(half_life_ms));
+    return share / weight_of(group);
   };
   by.cost_of = [&](const waiting::job_class& x) {
-    return dominant_share(x.of->request, whole) / weight_of(x.group);
+    return dominant_share(x.of->request, whole()) / weight_of(x.group);
   };
   return waiting_.next_fair(
     tasks_max, policies_, by, row_of,
     [this](const waiting::job_class& x) { return left_for(x); });
 }
 
+/// Tasks that come and go between two looks leave no share behind: without a
+/// memory the one who came first would be served until all of its own are done.
+void cluster::leave_share(const job_record& job, const task_record& task) {
+  auto& request = job.classes.at(task.job_version)->request;
+  shares_[group_of(job)] -= request;
+  auto halved = now_.ms / half_life_ms;
+  for (auto at = use_.begin(); halved > use_halved_ && at != use_.end();) {
+    at->second >>= std::min<int64_t>(halved - use_halved_, 62);
+    at = at->second == 0 ? use_.erase(at) : std::next(at);
+  }
+  use_halved_ = std::max(use_halved_, halved);
+  auto since = task.started_at ? task.started_at : task.placed_at;
+  auto ms = std::clamp<int64_t>((now_ - since).count(), 1, 2 * half_life_ms);
+  auto share = std::min(dominant_share(request, whole()), 1.0);
+  use_[group_of(job)] += static_cast<int64_t>(share * whole_share) * ms;
+}
+
+const resources& cluster::whole() const {
+  if (whole_found_at_ == node_changes_)
+    return whole_;
+  whole_found_at_ = node_changes_;
+  whole_ = {};
+  for (auto& [name, node] : nodes_)
+    whole_ += node.profile.capacity;
+  return whole_;
+}
+
 void cluster::count_shares() {
   shares_.clear();
+  use_.clear();
   if (settings_.queue_order != "fair")
     return;
   for (auto& [name, job] : jobs_)

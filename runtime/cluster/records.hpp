@@ -85,8 +85,11 @@ struct past_spec {
   job_spec_ptr spec;
   /// Whether all its members have run well.
   bool settled = false;
+  /// Whether any of them served when the next version came.
+  bool served = false;
   bool operator==(const past_spec&) const = default;
-  BOOST_DESCRIBE_CLASS(past_spec, (), (job_version, spec, settled), (), ())
+  BOOST_DESCRIBE_CLASS(past_spec, (), (job_version, spec, settled, served), (),
+                       ())
 };
 
 /// Order in the queue: smaller comes first.

@@ -109,6 +109,9 @@ void waiting::block(class_id id, placement::refusal why, timestamp now,
   auto pause = x.blocked ? pause_before({}, x.tries, seed) : std::nullopt;
   refresh_try(id, pause ? now + *pause : timestamp{});
   refresh_head(id);
+  if (x.by_time && x.is_parked())
+    ++times_parked_;
+  x.by_time = false;
 }
 
 void waiting::wake(class_id id) {
@@ -132,6 +135,7 @@ void waiting::wake_due(timestamp now) {
     auto id = tries_.begin()->second;
     ++classes_[id]->tries;
     wake(id);
+    classes_[id]->by_time = true;
   }
 }
 

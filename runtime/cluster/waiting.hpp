@@ -48,10 +48,17 @@ public:
     /// Tries by time alone since one of it was placed, and when the next is due.
     uint32_t tries = 0;
     timestamp next_try;
+    /// Whether the try under way is one of these.
+    bool by_time = false;
     /// Whether some node would be large enough if it were empty, as it was found
     /// out for the nodes of so many changes ago; see `cluster::never_fits`.
     mutable bool fits_empty_nodes = true;
     mutable uint64_t found_at_change = 0;
+
+    /// Whether it waits for facts only: by time alone it has been tried enough.
+    [[nodiscard]] bool is_parked() const {
+      return blocked && tries > 0 && !next_try;
+    }
   };
 
   /// Finds the class equal to `x` that `policy` serves, or makes it. Jobs of
@@ -78,6 +85,8 @@ public:
   /// Wakes the classes whose next try is due.
   void wake_due(timestamp now);
   [[nodiscard]] std::optional<timestamp> next_try() const;
+  /// How often a class was tried enough.
+  [[nodiscard]] uint64_t times_parked() const { return times_parked_; }
   [[nodiscard]] bool slowed_down() const { return breaker_.is_open(); }
 
   /// The first ready jobs in queue order that one policy serves, with at most
@@ -169,6 +178,7 @@ private:
   std::vector<std::optional<queue_key>> blocked_of_;
   /// When blocked classes are tried again.
   std::set<std::pair<timestamp, class_id>> tries_;
+  uint64_t times_parked_ = 0;
   circuit_breaker breaker_;
 };
 

@@ -32,4 +32,11 @@ void attempt_meter::take(const placement::proposal& x) {
   }
 }
 
+void attempt_meter::take_parked(uint64_t total) {
+  // Whoever folds the journal anew begins at none.
+  if (total > parked_)
+    to_->note_retries("exhausted", total - parked_);
+  parked_ = total;
+}
+
 } // namespace troupe::runtime

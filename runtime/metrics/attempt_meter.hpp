@@ -16,6 +16,8 @@ public:
   explicit attempt_meter(std::shared_ptr<controller_meters> to);
 
   void take(const placement::proposal& x);
+  /// Takes how often so far something was tried enough by time alone.
+  void take_parked(uint64_t total);
 
 private:
   std::shared_ptr<controller_meters> to_;
@@ -23,6 +25,7 @@ private:
   /// job was stopped stay behind, so that it is emptied at a limit: some retries
   /// then count as first looks.
   std::set<uint64_t> refused_;
+  uint64_t parked_ = 0;
 };
 
 } // namespace troupe::runtime

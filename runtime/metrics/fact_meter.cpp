@@ -84,11 +84,6 @@ void fact_meter::on(const event& x, const task_started& y, const cluster& c) {
     to_->note_restart();
 }
 
-void fact_meter::on(const event&, const task_ended& y, const cluster&) {
-  if (y.why == reason::retries_exhausted)
-    to_->note_retries("exhausted", 1);
-}
-
 void fact_meter::on(const event&, const task_preempted& y, const cluster&) {
   to_->note_preemption(y.why);
 }

@@ -35,7 +35,6 @@ private:
   void on(const event& x, const job_forgotten& y, const cluster&);
   void on(const event& x, const task_placed& y, const cluster& c);
   void on(const event& x, const task_started& y, const cluster& c);
-  void on(const event& x, const task_ended& y, const cluster&);
   void on(const event& x, const task_preempted& y, const cluster&);
   void on(const event& x, const cache_hit& y, const cluster&);
   void on(const event& x, const gang_reserved& y, const cluster&);

@@ -53,6 +53,14 @@ condition kept_place(const cluster& c, const hold_record& x) {
   return {task_state::pending, x.why, std::move(message)};
 }
 
+/// Whether it could pass as tasks end, however long that takes.
+bool is_about_room(reason why) {
+  return why == reason::insufficient_cpu || why == reason::insufficient_memory
+         || why == reason::insufficient_gpu
+         || why == reason::insufficient_resource || why == reason::port_in_use
+         || why == reason::colocation || why == reason::exclusive;
+}
+
 /// When it starts, as far as anybody knows.
 std::string text_of_start(const reserved_head& x, timestamp now) {
   if (!x.places.overdue && x.places.at > now)
@@ -94,7 +102,7 @@ condition waiting_task(const cluster& c, const job_record& job,
     return wait_of_joined(c, job, index);
   auto result = job.spec->kind == job_kind::system
                   ? wait_of_member(c, job, index)
-                  : wait_of(c, job, now);
+                  : told_wait_of(c, job, now);
   // How the run before ended is no reason to wait in this one.
   auto of_this_run = !job.schedule || task.ended_at > job.schedule->began_at;
   if (result.why == reason::none && task.why != reason::none && of_this_run)
@@ -243,6 +251,17 @@ condition wait_of(const cluster& c, const job_record& job, timestamp now) {
   return result;
 }
 
+condition told_wait_of(const cluster& c, const job_record& job, timestamp now) {
+  auto result = wait_of(c, job, now);
+  auto& klass = c.queue().at(job.klass);
+  if (klass.is_parked() && is_about_room(result.why)) {
+    result.why = reason::retries_exhausted;
+    result.message += "; tried " + std::to_string(klass.tries)
+                      + " times, it is tried again when there is more room";
+  }
+  return result;
+}
+
 condition condition_of(const cluster& c, const job_record& job, uint32_t index,
                        timestamp now) {
   auto* task = record_of(job, index);
@@ -251,7 +270,7 @@ condition condition_of(const cluster& c, const job_record& job, uint32_t index,
   if (task == nullptr)
     return job.stopped ? condition{task_state::stopped, reason::stopped_by_user,
                                    "stopped before it was placed"}
-                       : wait_of(c, job, now);
+                       : told_wait_of(c, job, now);
   switch (task->state) {
   case task_state::pending:
     return waiting_task(c, job, *task, index, now);

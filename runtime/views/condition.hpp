@@ -64,6 +64,11 @@ wait_of(const cluster& c, const job_record& job) {
   return wait_of(c, job, c.last_time());
 }
 
+/// The same as users are told it: of what was tried often enough by time alone,
+/// that this is so.
+[[nodiscard]] condition
+told_wait_of(const cluster& c, const job_record& job, timestamp now);
+
 [[nodiscard]] condition condition_of(const cluster& c, const job_record& job,
                                      uint32_t index, timestamp now);
 

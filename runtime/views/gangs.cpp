@@ -18,7 +18,9 @@ condition incomplete(std::string message) {
 condition wait_of_blocked(const gang_record& gang) {
   condition result{task_state::pending, gang.why, gang.message};
   result.message
-    += gang.retry_at
+    += gang.why == reason::never_fits
+         ? "; it is tried again when there are other nodes"
+       : gang.retry_at
          ? "; it is tried again soon, or when something changes that could help"
          : "; it is tried again when something changes that could help";
   return result;

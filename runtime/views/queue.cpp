@@ -89,7 +89,7 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
     if (view.not_before && *view.not_before > p.now)
       view.message = "starts again in " + about(*view.not_before - p.now);
   } else {
-    auto how = wait_of(p.cluster, job, p.now);
+    auto how = told_wait_of(p.cluster, job, p.now);
     if (how.why == reason::waiting_for_schedule && job.schedule->next_tick)
       view.not_before = job.schedule->next_tick;
     view.tasks = job.waiting();

@@ -157,7 +157,7 @@ class Ledger:
             for attempt, times in ran.items():
                 if times > 1:
                     self.blame(f"{task} ran {times} times as attempt "
-                               f"{attempt}")
+                               f"{attempt}: {json.dumps(history)}")
                 known = history.get(attempt)
                 if known is None:
                     self.blame(f"{task} ran as attempt {attempt}, of which "

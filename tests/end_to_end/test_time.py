@@ -35,7 +35,9 @@ class Waiting(ClusterTest):
                 self.get("/v1/tasks/load.0/why")), "why names the failure")
         self.assertEqual(why["reason"], "waitingForJob")
         self.assertIn("submit extract again", why["message"])
-        self.submit(shell("true", name="extract"))
+        status, _ = self.call("POST", "/v1/jobs",
+                              shell("true", name="extract"))
+        self.assertEqual(status, 200)
         self.wait_for_job("load", "succeeded")
 
     def test_a_wait_survives_a_kill_of_the_controller(self):

@@ -480,8 +480,9 @@ void ledger::on(const job_submitted& x) {
     owner.awaited.insert(y.job);
   take_schedule(owner, nullptr, false);
   enter_gang(gang_named_by(*x.spec), owner);
+  owner.version = x.job_version;
   auto& most = accepted_[x.job];
-  most = std::max(most, 1U);
+  most = std::max(most, x.job_version);
   if (!x.key.empty())
     keys_[x.key].push_back(x.job);
 }
@@ -493,7 +494,7 @@ void ledger::on(const job_updated& x) {
   auto& owner = at->second;
   expect(x.job_version == owner.version || x.job_version == owner.version + 1,
          "job versions have a gap");
-  if (x.job_version != owner.version)
+  if (x.job_version != owner.version && !x.keeps_tasks)
     for (auto& [index, y] : owner.tasks)
       drop_kept(y, gang_named_by(*owner.spec));
   auto before = owner.spec;

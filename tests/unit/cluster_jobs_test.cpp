@@ -394,7 +394,7 @@ TEST_CASE(
   c.check_copies();
 }
 
-TEST_CASE("a job submitted anew after its end is a new one") {
+TEST_CASE("a job submitted anew after its end begins anew") {
   cluster_fixture c;
   c.join(a_node("n1"));
   c.submit(a_job("x").tasks(2));
@@ -404,7 +404,7 @@ TEST_CASE("a job submitted anew after its end is a new one") {
   c.ended({"x", 0});
   c.ended({"x", 1});
   auto again = c.submit(a_job("x"));
-  CHECK(again.jobs.at(0).created);
+  CHECK(again.jobs.at(0) == submitted_job{"x", 2, 1, false});
   CHECK(c.core.find_job("x")->born > born);
   CHECK(c.core.find_job("x")->tasks.empty());
   c.place();
@@ -655,6 +655,66 @@ TEST_CASE("shares of a device add up to one device") {
     ++by_device[x.item.gpus.at(0)];
   CHECK(by_device == std::map<uint16_t, int>{{0, 2}, {1, 2}});
   c.check_copies();
+}
+
+TEST_CASE("a job that is over goes on as its next version when it changes") {
+  cluster_fixture c;
+  c.join(a_node("n1"));
+  auto answer = [&](const job_spec_ptr& x, const char* key) {
+    auto result = c.submit(x, key).jobs.at(0);
+    return std::pair{result.version, result.created};
+  };
+  CHECK(answer(a_job("x"), "1") == std::pair{1U, true});
+  c.place();
+  c.started({"x", 0});
+  c.ended({"x", 0});
+  REQUIRE(c.is_over("x"));
+  CHECK(answer(a_job("x").command({"b"}), "2") == std::pair{2U, false});
+  CHECK(answer(a_job("x").command({"b"}), "2") == std::pair{2U, false});
+  c.place();
+  c.started({"x", 0});
+  c.ended({"x", 0});
+  REQUIRE(c.is_over("x"));
+  // Once more the same: it runs once more.
+  CHECK(answer(a_job("x").command({"b"}), "3") == std::pair{2U, false});
+  CHECK_FALSE(c.is_over("x"));
+  CHECK(c.core.find_job("x")->past_specs.size() == 1);
+  c.check_copies();
+}
+
+TEST_CASE("a strategy that nobody knows is refused") {
+  cluster_fixture c;
+  auto answer = c.ask(submit_jobs{{a_job("x").strategy("binpak")}, ""});
+  REQUIRE(!answer);
+  REQUIRE(answer.error().problems.size() == 1);
+  CHECK(answer.error().problems[0].pointer == "/strategy");
+  CHECK(answer.error().problems[0].detail.find("binpack") != std::string::npos);
+  // A scheduler of one's own may have strategies of its own.
+  CHECK(c.ask(submit_jobs{{a_job("x").strategy("y").scheduler("mine")}, ""}));
+}
+
+TEST_CASE("an attempt that the cluster stopped says why, whatever its machine "
+          "tells") {
+  cluster_fixture c;
+  c.join(a_node("n1"));
+  c.join(a_node("n2"));
+  c.submit(a_job("web").service().tasks(2).surge(0).at_once(2));
+  c.place();
+  c.started({"web", 0});
+  c.started({"web", 1});
+  auto node = c.node_of({"web", 0});
+  c.done(drain_node{node, 1h});
+  while (!c.core.find_task({"web", 0})->stopping) {
+    REQUIRE(c.core.next_wake());
+    c.pass(*c.core.next_wake() - c.now);
+    c.place();
+  }
+  c.forget_said();
+  c.report(node, a_report{c.item_of({"web", 0}), task_state::stopped}
+                   .why(reason::stopped_by_user)
+                   .message("ended by SIGTERM"));
+  auto said = c.said();
+  CHECK(said.find("\"reason\":\"drained\"") != std::string::npos);
 }
 
 } // namespace troupe

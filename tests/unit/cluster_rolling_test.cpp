@@ -342,4 +342,54 @@ TEST_CASE("a new leader goes on with a drain") {
   CHECK(restored.find_task({"sum", 0})->stopping);
 }
 
+TEST_CASE("what concerns no task leaves those that run alone") {
+  cluster_fixture c;
+  settled(c, a_job("web").service().tasks(2));
+  c.forget_said();
+  SUBCASE("how many there are") {
+    c.submit(a_job("web").service().tasks(3));
+    obey(c);
+    CHECK(c.core.find_job("web")->live() == 3);
+    c.submit(a_job("web").service().tasks(1));
+    obey(c);
+    CHECK(c.core.find_job("web")->live() == 1);
+    CHECK(c.core.find_job("web")->job_version == 3);
+  }
+  SUBCASE("its priority, and how it is replaced") {
+    c.submit(a_job("web").service().tasks(2).priority(5).surge(0));
+    obey(c);
+    CHECK(c.core.find_job("web")->job_version == 2);
+    CHECK(c.core.find_task({"web", 1})->attempt == 1);
+  }
+  CHECK(c.core.find_task({"web", 0})->attempt == 1);
+  CHECK(c.said().find("taskRequeued") == std::string::npos);
+  c.check_copies();
+  // What follows is replaced as ever.
+  c.submit(a_job("web").service().tasks(1).command({"new"}));
+  for (auto i = 0; i < 5; ++i) {
+    obey(c);
+    c.pass(10s);
+  }
+  CHECK(c.core.find_task({"web", 0})->attempt == 2);
+  c.check_copies();
+}
+
+TEST_CASE(
+  "a bad version is taken back to one that served, if none had the time "
+  "to prove itself") {
+  cluster_fixture c;
+  c.join(a_node("n1").cpu(8));
+  c.submit(a_job("web").service().command({"good"}));
+  obey(c);
+  c.pass(1s);
+  c.submit(a_job("web").service().command({"bad"}).surge(0));
+  obey(c);
+  REQUIRE(version_of(c, {"web", 0}) == 2);
+  c.ended({"web", 0}, 1);
+  CHECK(c.core.find_job("web")->rolled_back_to == 1);
+  CHECK(c.core.find_job("web")->spec->command
+        == std::vector<std::string>{"good"});
+  c.check_copies();
+}
+
 } // namespace troupe

@@ -9,6 +9,8 @@ namespace troupe {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 job_spec_ptr of_class(a_job x, std::string name) {
   auto spec = std::make_shared<job_spec>(*job_spec_ptr{x});
   spec->priority_class = std::move(name);
@@ -201,6 +203,94 @@ TEST_CASE("a shadow is compared and changes nothing") {
   CHECK(c.core.config().shadow.empty());
   x.shadow = "nonsense";
   CHECK(pointer_of(c.ask(x)) == "/shadow");
+}
+
+TEST_CASE("tasks that come and go are shared out evenly as well") {
+  for (auto slots : {1, 3}) {
+    CAPTURE(slots);
+    cluster_fixture c;
+    c.join(a_node("a").cpu(slots));
+    change_settings fair;
+    fair.queue_order = "fair";
+    c.done(fair);
+    c.submit(a_job("x").label_of("user", "ann").tasks(40));
+    c.submit(a_job("y").label_of("user", "bob").tasks(40));
+    std::map<std::string, int> done;
+    for (auto ended = 0; ended < 40;) {
+      c.place();
+      std::vector<task_ref> live;
+      for (auto& [name, job] : c.core.jobs())
+        for (uint32_t i = 0; i < job.tasks.size(); ++i)
+          if (holds_capacity(job.tasks[i].state))
+            live.push_back({name, i});
+      REQUIRE(live.size() == static_cast<size_t>(slots));
+      for (auto& x : live)
+        c.started(x);
+      c.pass(200ms);
+      for (auto& x : live) {
+        c.ended(x);
+        c.place();
+        ++ended;
+        ++done[x.job];
+      }
+    }
+    CHECK(done["x"] >= 18);
+    CHECK(done["y"] >= 18);
+    c.check_copies();
+  }
+}
+
+TEST_CASE("what somebody had long ago does not count") {
+  cluster_fixture c;
+  c.join(a_node("a").cpu(1));
+  change_settings fair;
+  fair.queue_order = "fair";
+  c.done(fair);
+  c.submit(a_job("past").label_of("user", "ann"));
+  c.place();
+  c.started({"past", 0});
+  c.pass(10min);
+  c.ended({"past", 0});
+  c.pass(24h);
+  c.submit(a_job("y").label_of("user", "bob").tasks(2));
+  c.submit(a_job("x").label_of("user", "ann").tasks(2));
+  std::string order;
+  for (auto i = 0; i < 4; ++i) {
+    c.place();
+    for (auto* name : {"x", "y"})
+      for (uint32_t n = 0; n < 2; ++n)
+        if (holds_capacity(c.state_of({name, n}))) {
+          order += name;
+          c.started({name, n});
+          c.pass(1s);
+          c.ended({name, n});
+        }
+  }
+  CHECK(order == "yxxy");
+  c.check_copies();
+}
+
+TEST_CASE("what was tried enough says so, and what it waits for") {
+  cluster_fixture c;
+  c.join(a_node("a").cpu(1));
+  c.submit(a_job("first"));
+  c.submit(a_job("second"));
+  c.place();
+  auto& second = *c.core.find_job("second");
+  auto why
+    = [&] { return runtime::views::told_wait_of(c.core, second, c.now); };
+  CHECK(why().why == reason::insufficient_cpu);
+  while (auto next = c.core.next_wake()) {
+    c.pass(*next - c.now);
+    c.place();
+  }
+  CHECK(why().why == reason::retries_exhausted);
+  CHECK(why().message.find("cpu") != std::string::npos);
+  CHECK(c.core.queue().times_parked() == 1);
+  c.started({"first", 0});
+  c.ended({"first", 0});
+  c.place();
+  CHECK(c.state_of({"second", 0}) == task_state::placed);
 }
 
 } // namespace troupe

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "messages/job.hpp"
+
+namespace troupe::runtime {
+
+/// Whether tasks that run by `before` are as those of `after` are to be, so that
+/// they can go on. It may differ in how many there are and in what is decided
+/// about them here.
+[[nodiscard]] bool concerns_no_task(const job_spec& before, job_spec after);
+
+} // namespace troupe::runtime
