@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace troupe::runtime::rehearsal {
@@ -116,6 +117,23 @@ private:
       if (!node_.empty())
         return;
     }
+    find_last_to_answer();
+  }
+
+  /// The node that all gangs which start here still awaited.
+  void find_last_to_answer() {
+    std::optional<std::set<std::string>> common;
+    for (auto& x : facts_)
+      if (auto* committed = std::get_if<gang_committed>(&x.what)) {
+        std::set<std::string> awaited;
+        for (auto& [node, all] :
+             open_answers(before_, committed->gang, facts_[0].time))
+          if (!common || common->contains(node))
+            awaited.insert(node);
+        common = std::move(awaited);
+      }
+    if (common && !common->empty())
+      node_ = *common->rbegin();
   }
 
   void gather() {
