@@ -140,7 +140,7 @@ class Contention(ClusterTest):
                                  {"overcommit": 0, "queueOrder": "x"})
         self.assertEqual(status, 400)
         self.assertEqual({x["pointer"] for x in body["errors"]},
-                         {"/overcommit"})
+                         {"/overcommit", "/queueOrder"})
 
     def test_a_batch_size_is_an_option_and_a_setting(self):
         self.up(1, "--batch-size", "10", capacity="cpu=4,memory=1GiB")
