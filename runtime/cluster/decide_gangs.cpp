@@ -119,6 +119,9 @@ void cluster::commit_gang(const placement::proposal& x) {
     return list_gang(gang, members);
   if (auto over = full_quota_of(gang, members.places_min()); !over.empty())
     return block_gang(gang, reason::quota, std::move(over));
+  // Nodes may have gone since it was asked.
+  if (behind)
+    ahead_ = brought_up(ahead_);
   gang_plan plan;
   plan.nodes = behind ? ahead_->places.rest : table_;
   take_places(plan, gang, x, asked);
