@@ -79,7 +79,7 @@ TEST_CASE("four threads place every task where one thread does") {
 TEST_CASE("a crew does each part once, however many there are") {
   for (uint32_t threads : {1U, 2U, 4U}) {
     crew all{threads};
-    for (size_t parts : {0, 1, 3, 1'000}) {
+    for (size_t parts : {0U, 1U, 3U, 1'000U}) {
       std::vector<std::atomic<int>> done(parts);
       all.run(parts, [&](size_t i) { ++done[i]; });
       CHECK(
