@@ -27,7 +27,8 @@ struct timestamp {
 /// RFC 3339 in UTC with milliseconds, `2026-11-22T01:40:00.000Z`.
 [[nodiscard]] std::string to_string(timestamp x);
 
-/// Reads what `to_string` wrote.
+/// Reads what RFC 3339 lets people write: with any fraction of a second, which is
+/// cut to milliseconds, or none, and with any offset.
 [[nodiscard]] std::optional<timestamp> read_timestamp(std::string_view text);
 
 } // namespace troupe
