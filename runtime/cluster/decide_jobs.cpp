@@ -23,27 +23,39 @@ unexpected<refusal> no_job(const std::string& name) {
                    + "\"; `troupe jobs` lists the jobs");
 }
 
+/// A policy that fails for a moment is known all the same.
+bool is_strategy(const std::string& name,
+                 const std::set<std::string, std::less<>>& policies) {
+  if (policies.contains(name))
+    return true;
+  auto shipped = placement::policy_names();
+  return std::find(shipped.begin(), shipped.end(), name) != shipped.end();
+}
+
+std::string strategies(std::set<std::string, std::less<>> policies) {
+  auto shipped = placement::policy_names();
+  policies.insert(shipped.begin(), shipped.end());
+  std::string result;
+  for (auto& name : policies)
+    result += (result.empty() ? "" : ", ") + name;
+  return result;
+}
+
 /// What is wrong with the strategies of a submission. A scheduler of one's own
 /// may know others.
 std::vector<problem>
 check_strategies(const std::vector<job_spec_ptr>& specs,
-                 const std::set<std::string, std::less<>>& known) {
+                 const std::set<std::string, std::less<>>& policies) {
   std::vector<problem> result;
-  // One that fails for a moment is known all the same.
-  auto all = known;
-  for (auto& name : placement::policy_names())
-    all.insert(std::string{name});
-  std::string names;
-  for (auto& name : all)
-    names += (names.empty() ? "" : ", ") + name;
   for (size_t i = 0; i < specs.size(); ++i) {
     auto& x = *specs[i];
     if (x.strategy.empty() || x.scheduler != "default"
-        || all.contains(x.strategy))
+        || is_strategy(x.strategy, policies))
       continue;
     auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
     result.push_back({at + "/strategy", "there is no strategy \"" + x.strategy
-                                          + "\": write one of " + names});
+                                          + "\": write one of "
+                                          + strategies(policies)});
   }
   return result;
 }
