@@ -188,9 +188,9 @@ class SeveralControllers(ClusterTest):
 
     # -- faults ---------------------------------------------------------------
 
-    def test_a_killed_leader_is_followed_and_nothing_is_lost_or_done_twice(self):
-        self.begin(lease="5s")
-        leader = self.leader()
+    def keep_busy(self):
+        """A task that stays, by its process id, and many that come and go: where
+        they say that they ran, and who submits them."""
         pids = self.folder / "pids"
         self.submit(shell(f"echo $$ > {pids}; exec sleep 1000", name="long"))
         pid = self.pid_of(pids)
@@ -198,6 +198,12 @@ class SeveralControllers(ClusterTest):
         submitter = Submitter(self.addresses, runs)
         submitter.start()
         eventually(lambda: len(submitter.taken) > 20, "jobs are taken")
+        return pid, runs, submitter
+
+    def test_a_killed_leader_is_followed_and_nothing_is_lost_or_done_twice(self):
+        self.begin(lease="5s")
+        leader = self.leader()
+        pid, runs, submitter = self.keep_busy()
         leader.kill()
         killed = time.monotonic()
         before = len(self.lines_of(runs))
@@ -220,13 +226,7 @@ class SeveralControllers(ClusterTest):
     def test_a_leader_that_was_stopped_and_goes_on_changes_nothing(self):
         self.begin()
         old = self.leader()
-        pids = self.folder / "pids"
-        self.submit(shell(f"echo $$ > {pids}; exec sleep 1000", name="long"))
-        pid = self.pid_of(pids)
-        runs = self.folder / "runs"
-        submitter = Submitter(self.addresses, runs)
-        submitter.start()
-        eventually(lambda: len(submitter.taken) > 10, "jobs are taken")
+        pid, runs, submitter = self.keep_busy()
         os.kill(old.pid, signal.SIGSTOP)
         self.addCleanup(lambda: old.is_alive()
                         and os.kill(old.pid, signal.SIGCONT))
