@@ -40,7 +40,7 @@ environment environment_of(const work_item& item, const std::string& node) {
     result.emplace_back("CUDA_VISIBLE_DEVICES", gpus);
   }
   for (auto& [name, text] : item.spec->env) {
-    std::erase_if(result, [&](auto& x) { return x.first == name; });
+    std::erase_if(result, [&name = name](auto& x) { return x.first == name; });
     result.emplace_back(name, text);
   }
   return result;

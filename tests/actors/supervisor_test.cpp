@@ -212,9 +212,9 @@ TEST_CASE("siblings that fail together are all there again afterwards") {
     std::map<std::string, int> alive{{"a", 1}, {"b", 1}, {"c", 1}};
     for (auto& x : f.diary)
       alive[x.substr(1)] += x[0] == '+' ? 1 : -1;
-    for (auto& [name, count] : alive) {
-      CAPTURE(name);
-      CHECK(count == 1);
+    for (auto& x : alive) {
+      CAPTURE(x.first);
+      CHECK(x.second == 1);
     }
   }
 }

@@ -57,7 +57,7 @@ TEST_CASE("the same facts come about in whatever order actors are heard") {
 }
 
 TEST_CASE("the same seed tells the same story word for word") {
-  for (uint64_t seed : {0, 7, 99}) {
+  for (uint64_t seed : {0U, 7U, 99U}) {
     CAPTURE(seed);
     house x{seed};
     run_first_job(x);
@@ -91,9 +91,9 @@ TEST_CASE("a batch job of many tasks runs each of them once") {
   CHECK(h.all<task_ended>().size() == 200);
   auto starts = h.starts();
   CHECK(starts.size() == 200);
-  for (auto& [run, count] : starts) {
-    CAPTURE(run);
-    CHECK(count == 1);
+  for (auto& x : starts) {
+    CAPTURE(x.first);
+    CHECK(x.second == 1);
   }
 }
 

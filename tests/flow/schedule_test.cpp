@@ -69,7 +69,7 @@ TEST_CASE("each tick is decided once, however often the controller is killed") {
     h.start_controller();
     h.start_machine("a");
     h.submit(every_minute(batch_job("nightly", 2s)));
-    for (int life = 0; life < 6; ++life) {
+    for (uint64_t life = 0; life < 6; ++life) {
       // It dies anywhere around a full minute.
       h.world.pass(40s + std::chrono::milliseconds{seed * 977 + life * 3'331});
       for (size_t i = 0; i < seed * 5; ++i)

@@ -22,7 +22,6 @@ std::string help_of(const std::string& verb) {
   std::string text;
   words several;
   bool flag = false;
-  std::optional<uint64_t> number;
   std::string format;
   if (verb == "stop" || verb == "why")
     line.words("NAME", 1, several, "names");

@@ -123,9 +123,10 @@ host_config(const container_spec& spec, const container_defaults& defaults) {
   if (!spec.mounts.empty())
     host["Mounts"] = mounts_of(spec.mounts);
   if (!spec.gpu_device_ids.empty())
-    host["DeviceRequests"] = json::array{
-      json::object{{"DeviceIDs", array_of(spec.gpu_device_ids)},
-                   {"Capabilities", json::array{json::array{"gpu"}}}}};
+    host["DeviceRequests"] = json::array{json::object{
+      {"DeviceIDs", array_of(spec.gpu_device_ids)},
+      // Braces around one array are a copy of it for some compilers.
+      {"Capabilities", json::array(1, json::array{"gpu"})}}};
   return host;
 }
 
