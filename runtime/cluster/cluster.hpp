@@ -270,6 +270,8 @@ private:
   void stop_surplus(job_record& job);
   void stand_in(job_record& job, const rolling& x);
   void replace_members(job_record& job, rolling& x);
+  [[nodiscard]] bool
+  fits_in_place_of(const job_record& job, uint32_t index) const;
   void resume_rolling();
   const past_spec* rollback_target(const job_record& job) const;
   void roll_back(job_record& job, const past_spec& to, std::string message);
@@ -453,8 +455,14 @@ private:
   void make_room(gang_plan& plan, const gang_record& gang, uint32_t missing);
   void plan_room(gang_plan& plan, const job_record& job, uint32_t index,
                  const placement::room& x, int32_t priority);
-  void block_gang(gang_record& gang, const gang_members& members, uint32_t fit,
-                  bool behind);
+  /// Places for members of a gang: those that are free, and those that there
+  /// would be if everybody had made room who must.
+  struct gang_room {
+    uint32_t free = 0;
+    uint32_t most = 0;
+  };
+  void block_gang(gang_record& gang, const gang_members& members,
+                  const gang_room& room, bool behind);
   void block_gang(gang_record& gang, reason why, std::string message);
   [[nodiscard]] milliseconds shortest_pause() const;
   void wake_gangs();

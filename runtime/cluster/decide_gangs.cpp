@@ -129,7 +129,8 @@ void cluster::commit_gang(const placement::proposal& x) {
   if (fit < members.places_min())
     make_room(plan, gang, members.places_min() - fit);
   if (plan.places.size() < members.places_min())
-    return block_gang(gang, members, fit, behind);
+    return block_gang(gang, members,
+                      {fit, static_cast<uint32_t>(plan.places.size())}, behind);
   gang_reserved fact;
   fact.gang = gang.name;
   fact.places = std::move(plan.places);
@@ -231,7 +232,7 @@ void cluster::plan_room(gang_plan& plan, const job_record& job, uint32_t index,
 
 /// Why the members that are needed do not fit.
 void cluster::block_gang(gang_record& gang, const gang_members& members,
-                         uint32_t fit, bool behind) {
+                         const gang_room& room, bool behind) {
   auto needed = members.places_min();
   uint32_t most = 0;
   for (auto& [born, job] : gang.jobs)
@@ -245,13 +246,14 @@ void cluster::block_gang(gang_record& gang, const gang_members& members,
                       "it needs " + members_text(needed)
                         + " at once, and all nodes together would hold "
                         + number(most) + " if they were empty");
-  block_gang(gang, reason::gang_does_not_fit,
-             "it needs places for " + members_text(needed)
-               + " at once, and there are places for " + number(fit)
-               + ", also if tasks of lower priority made room"
-               + (behind ? "; others are kept for " + ahead_->job
-                             + ", which is ahead of it"
-                         : std::string{}));
+  block_gang(
+    gang, reason::gang_does_not_fit,
+    "it needs places for " + members_text(needed) + " at once; "
+      + number(room.free) + (room.free == 1 ? " is" : " are") + " free, and "
+      + number(room.most) + " if all tasks of lower priority made room"
+      + (behind
+           ? "; others are kept for " + ahead_->job + ", which is ahead of it"
+           : std::string{}));
   gang.behind = behind;
 }
 
@@ -438,7 +440,8 @@ void cluster::stop_members(const gang_record& gang,
 
 /// Ends all members, since there can never be enough of them.
 void cluster::end_gang(gang_record& gang) {
-  auto message = "its gang " + gang.name + " lost a member for good";
+  auto message = "its gang " + gang.name
+                 + " lost a member for good; `troupe restart` starts it again";
   auto jobs = gang.jobs;
   for (auto& [born, job] : jobs)
     for (uint32_t i = 0; i < job->wanted() && !job->stopped; ++i) {

@@ -113,14 +113,21 @@ bool cluster::is_key_of_another(const std::string& key) const {
   return !given.empty() && at != keys_.end() && at->first.starts_with(given);
 }
 
+job_spec spec_now(const job_record& job) {
+  auto result = *job.spec;
+  if (result.kind != job_kind::system && job.count > 0)
+    result.count = job.count;
+  return result;
+}
+
 submitted_job
 cluster::submit(const job_spec_ptr& spec, const std::string& key) {
   auto* job = job_called(spec->name);
   if (job == nullptr || job->over()) {
     // The same once more is the same version once more.
-    auto next = job == nullptr        ? 1
-                : *job->spec == *spec ? job->job_version
-                                      : job->job_version + 1;
+    auto next = job == nullptr            ? 1
+                : spec_now(*job) == *spec ? job->job_version
+                                          : job->job_version + 1;
     auto is_new = job == nullptr;
     say(job_submitted{spec->name, spec, key, next});
     if (!rehearsing_)
@@ -128,7 +135,7 @@ cluster::submit(const job_spec_ptr& spec, const std::string& key) {
     return {spec->name, next, tasks_of(*spec), is_new};
   }
   auto changed
-    = job->stopped || *job->spec != *spec
+    = job->stopped || spec_now(*job) != *spec
       || (spec->kind != job_kind::system && job->count != spec->count);
   auto version = job->job_version + (changed ? 1 : 0);
   auto after_stop = job->stopped;

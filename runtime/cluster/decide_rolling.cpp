@@ -6,6 +6,7 @@
 // leave when all others serve again.
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "runtime/cluster/cluster.hpp"
@@ -129,6 +130,22 @@ void cluster::stand_in(job_record& job, const rolling& x) {
   }
 }
 
+/// Whether a member of the present version fits where `index` is, once that left.
+bool cluster::fits_in_place_of(const job_record& job, uint32_t index) const {
+  auto& task = job.tasks[index];
+  auto* node = find_node(node_of(task));
+  auto of = job.classes.find(task.job_version);
+  if (node == nullptr || of == job.classes.end())
+    return false;
+  auto held = job.occupations.find(index);
+  auto without = table_;
+  without.vacate(node->row, *of->second,
+                 held == job.occupations.end() ? placement::occupation{}
+                                               : held->second);
+  placement::known_class known{*job.classes.at(job.job_version)};
+  return without.refuses(node->row, known) == reason::none;
+}
+
 /// Stops members that are to be replaced, as long as enough others serve.
 void cluster::replace_members(job_record& job, rolling& x) {
   auto& rule = job.spec->update;
@@ -138,8 +155,6 @@ void cluster::replace_members(job_record& job, rolling& x) {
   auto stuck = waiting_.at(job.klass).blocked;
   if (rule.max_surge > 0 && least == 0 && !stuck)
     least = std::min(x.members, 1U);
-  if (stuck && least == x.members && least > 0)
-    --least;
   auto replace = [&](uint32_t i) {
     auto moves = is_draining(job.tasks[i]);
     auto text
@@ -164,6 +179,9 @@ void cluster::replace_members(job_record& job, rolling& x) {
           : least;
     if (x.serving < keep + 1)
       continue;
+    // Nor is it stopped for one that would wait.
+    if (stuck && !fits_in_place_of(job, i))
+      continue;
     --x.serving;
     replace(i);
   }
@@ -180,16 +198,34 @@ void cluster::resume_rolling() {
 
 // -- going back --------------------------------------------------------------
 
-const past_spec* cluster::rollback_target(const job_record& job) const {
+namespace {
+
+/// The newest of the versions before that `is_good`, and is not what there is now:
+/// after a rollback the version that was gone back to is among them.
+const past_spec* newest(const job_record& job,
+                        const std::function<bool(const past_spec&)>& is_good) {
+  auto now = spec_now(job);
+  auto is_other = [&](job_spec x) {
+    x.count = now.count;
+    return x != now;
+  };
   auto& xs = job.past_specs;
-  auto good = std::find_if(xs.rbegin(), xs.rend(),
-                           [](const past_spec& x) { return x.settled; });
-  if (good != xs.rend())
-    return &*good;
+  auto at = std::find_if(xs.rbegin(), xs.rend(), [&](const past_spec& x) {
+    return is_good(x) && is_other(*x.spec);
+  });
+  return at == xs.rend() ? nullptr : &*at;
+}
+
+} // namespace
+
+const past_spec* cluster::rollback_target(const job_record& job) const {
+  auto* good = newest(job, [](const past_spec& x) { return x.settled; });
   // None had the time to prove itself: one that served is better than none.
-  good = std::find_if(xs.rbegin(), xs.rend(),
-                      [](const past_spec& x) { return x.served; });
-  return good == xs.rend() ? nullptr : &*good;
+  return good != nullptr ? good : newest(job, [&](const past_spec& x) {
+    // What was taken back is no better.
+    return x.served
+           && (job.rolled_back_to == 0 || x.job_version <= job.rolled_back_to);
+  });
 }
 
 void cluster::roll_back(job_record& job, const past_spec& to,
@@ -224,13 +260,16 @@ expected<outcome, refusal> cluster::on(const rollback_job& x) {
               "job \"" + x.job + "\" is over; submit it again instead",
               {}});
   auto* to = rollback_target(*job);
-  if (to == nullptr && !job->past_specs.empty())
-    to = &job->past_specs.back();
+  // What was taken back did not run well either.
+  if (to == nullptr && job->rolled_back_to == 0)
+    to = newest(*job, [](const past_spec&) { return true; });
   if (to == nullptr)
     return make_unexpected(
       refusal{refusal_kind::conflict,
               "job \"" + x.job + "\" has no version before "
-                + std::to_string(job->job_version) + " to go back to",
+                + std::to_string(job->job_version)
+                + " to go back to that is another one"
+                + (job->rolled_back_to == 0 ? "" : " and ran well"),
               {}});
   outcome result;
   result.jobs.push_back({x.job, job->job_version + 1, job->size(), false});

@@ -75,10 +75,11 @@ answered answer_to(const present& p, const list_gangs& x) {
       over = over && job->over();
       jobs.push_back(boost::json::value(job->name));
     }
+    auto members = cluster::members_of(gang);
     // One that has ended is history: its tasks have it.
+    over = over || (members.hopeless() && members.live == 0);
     if (over || !items.takes_one())
       continue;
-    auto members = cluster::members_of(gang);
     gang_view view;
     view.name = gang.name;
     view.state = json::name_of(gang.state);

@@ -1,5 +1,6 @@
 #include "messages/json.hpp"
 
+#include "runtime/cluster/versions.hpp"
 #include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
@@ -32,7 +33,7 @@ boost::json::value write_view(const present& p, const job_record& job) {
   view.tasks = counts_of(job);
   view.reasons = reasons_of(p.cluster, job);
   view.submitted_at = job.submitted_at;
-  view.spec = write_job(*job.spec);
+  view.spec = write_job(spec_now(job));
   auto result = json::write(view, json::detail::full).as_object();
   if (job.schedule)
     result["schedule"] = write_schedule(job);

@@ -1,5 +1,7 @@
 // How the members of a service are replaced, and what takes them back.
 
+#include "runtime/cluster/versions.hpp"
+
 #include "tests/unit/cluster_fixture.hpp"
 
 namespace troupe {
@@ -119,6 +121,53 @@ TEST_CASE("a member that cannot be stood in for is replaced without") {
   c.check_copies();
 }
 
+TEST_CASE("a member is not stopped for one that fits nowhere") {
+  cluster_fixture c;
+  c.join(a_node("n1").cpu(2));
+  c.submit(a_job("web").service().cpu(1));
+  obey(c);
+  c.pass(10s);
+  SUBCASE("since it needs too much") {
+    c.submit(a_job("web").service().cpu(3));
+  }
+  SUBCASE("since its node is closed") {
+    c.done(cordon_node{"n1", true});
+    c.submit(a_job("web").service().cpu(1).command({"new"}));
+  }
+  obey(c);
+  c.pass(60s);
+  obey(c);
+  CHECK(serving(c, "web") == 1);
+  CHECK(version_of(c, {"web", 0}) == 1);
+  c.check_copies();
+}
+
+TEST_CASE("who may never be missed is not stopped before somebody stands in") {
+  cluster_fixture c;
+  c.join(a_node("n1").cpu(2));
+  c.submit(a_job("web").service().tasks(4).cpu(0.5).at_once(0));
+  obey(c);
+  c.pass(10s);
+  c.submit(
+    a_job("web").service().tasks(4).cpu(0.5).at_once(0).command({"new"}));
+  obey(c);
+  c.pass(60s);
+  obey(c);
+  CHECK(serving(c, "web") == 4);
+  for (uint32_t i = 0; i < 4; ++i)
+    CHECK(version_of(c, {"web", i}) == 1);
+  c.join(a_node("n2").cpu(2));
+  auto least = serving(c, "web");
+  for (auto i = 0; i < 30; ++i) {
+    c.pass(5s);
+    obey(c);
+    least = std::min(least, serving(c, "web"));
+  }
+  CHECK(least == 4);
+  CHECK(c.core.find_job("web")->settled_version == 2);
+  c.check_copies();
+}
+
 TEST_CASE("an update never leaves fewer serving than it may") {
   cluster_fixture c;
   settled(c, a_job("web").service().tasks(5));
@@ -184,6 +233,44 @@ TEST_CASE("a version that does not run well is taken back") {
   // A version that had been good is not taken back for a later failure.
   c.ended({"web", 0}, 3);
   CHECK(job.job_version == 3);
+  // What was before is the same: there is nothing better to go back to.
+  CHECK(c.ask(rollback_job{"web"}).error().kind == refusal_kind::conflict);
+}
+
+TEST_CASE("who goes back after that gets another version, not the same again") {
+  cluster_fixture c;
+  settled(c, a_job("web").service().command({"first"}));
+  auto& job = *c.core.find_job("web");
+  auto run = [&] {
+    for (auto i = 0; i < 10; ++i) {
+      obey(c);
+      c.pass(10s);
+    }
+  };
+  c.submit(a_job("web").service().command({"second"}));
+  run();
+  c.submit(a_job("web").service().command({"bad"}));
+  obey(c);
+  c.ended({"web", 1}, 3);
+  run();
+  REQUIRE(job.rolled_back_to == 2);
+  REQUIRE(job.spec->command == std::vector<std::string>{"second"});
+  c.done(rollback_job{"web"});
+  CHECK(job.spec->command == std::vector<std::string>{"first"});
+  c.check_copies();
+}
+
+TEST_CASE("what is shown of a scaled job changes nothing when submitted") {
+  cluster_fixture c;
+  settled(c, a_job("web").service().tasks(2));
+  c.done(scale_job{"web", 3});
+  auto shown = runtime::spec_now(*c.core.find_job("web"));
+  CHECK(shown.count == 3);
+  c.submit(std::make_shared<const job_spec>(shown));
+  CHECK(c.core.find_job("web")->job_version == 1);
+  c.submit(a_job("web").service().tasks(2));
+  CHECK(c.core.find_job("web")->count == 2);
+  CHECK(c.core.find_job("web")->job_version == 2);
 }
 
 TEST_CASE(

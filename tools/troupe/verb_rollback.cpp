@@ -12,7 +12,7 @@ int run_rollback(int argc, char** argv) {
   std::vector<std::string> names;
   bool wait = false;
   command_line line{"rollback",
-                    "Takes jobs back to the spec that they had before"};
+                    "Takes jobs back to the last other spec that ran well"};
   line.words("JOB", 1, names, "names of jobs");
   line.flag("--wait", wait, "until all tasks run as they did before");
   declare(line, x);
@@ -31,7 +31,8 @@ int run_rollback(int argc, char** argv) {
       result = result == exit_code::done ? code : result;
       continue;
     }
-    x.tell(fmt::format("job {}: going back to the spec before", name));
+    x.tell(fmt::format(
+      "job {}: going back to the last other spec that ran well", name));
     begun.push_back(name);
   }
   if (!wait || x.dry_run || begun.empty())

@@ -20,7 +20,7 @@ constexpr auto running = std::to_array<verb>({
   {"stop", "stop jobs or tasks", run_stop},
   {"restart", "stop jobs or tasks and place them anew", run_restart},
   {"scale", "change how many tasks a job has", run_scale},
-  {"rollback", "take jobs back to the spec before", run_rollback},
+  {"rollback", "take jobs back to the last spec that ran well", run_rollback},
   {"delete", "stop jobs and forget them", run_delete},
 });
 
