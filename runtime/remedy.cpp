@@ -53,7 +53,8 @@ label label_for(const label_requirement& x) {
 class finder {
 public:
   finder(const cluster& c, const job_record& job, timestamp now)
-    : cluster_{c}, job_{job}, spec_{*job.spec}, now_{now} {
+    : cluster_{c}, job_{job}, spec_{*job.spec}, now_{now},
+      behind_{c.queue().at(job.klass).behind ? c.ahead() : std::nullopt} {
     // nop
   }
 
@@ -74,8 +75,9 @@ public:
   }
 
 private:
+  /// The nodes as the job sees them: without what is kept for those ahead of it.
   [[nodiscard]] const placement::table& nodes() const {
-    return cluster_.table();
+    return behind_ ? behind_->places.rest : cluster_.table();
   }
   [[nodiscard]] const std::string& name_of(node_index n) const {
     return nodes().row(n).name;
@@ -276,8 +278,8 @@ private:
       if (std::exchange(x.ports[i].host, 0) == 0)
         continue;
       if (auto place = place_for(x))
-        add_spec("ports." + x.ports[i].name,
-                 "let the host port of \"" + x.ports[i].name
+        add_spec("ports." + spec_.ports[i].name,
+                 "let the host port of \"" + spec_.ports[i].name
                    + "\" be chosen: then it fits on " + name_of(*place),
                  std::move(x));
     }
@@ -313,6 +315,9 @@ private:
   // -- others go --------------------------------------------------------------
 
   void make_room() {
+    // Who is ahead would take it.
+    if (behind_)
+      return wait_for_head();
     auto of = cluster_.class_of(spec_);
     auto room = placement::find_room(
       {nodes(), cluster_.tenants(),
@@ -336,7 +341,12 @@ private:
       return;
     }
     auto needed = room->cost.highest_priority + 1;
-    if (needed > spec_.priority && needed <= priority_max) {
+    // Its other tasks would count more as well.
+    auto of_itself = std::any_of(
+      room->victims.begin(), room->victims.end(), [&](uint64_t id) {
+        return cluster_.holder_of(room->node, id).job == job_.name;
+      });
+    if (needed > spec_.priority && needed <= priority_max && !of_itself) {
       auto x = spec_;
       x.priority = static_cast<int32_t>(needed);
       auto text = std::to_string(needed);
@@ -351,6 +361,34 @@ private:
                         + (room->victims.size() == 1 ? " has" : " have")
                         + " ended",
                       std::nullopt});
+  }
+
+  void wait_for_head() {
+    auto left
+      = std::chrono::floor<std::chrono::seconds>(behind_->places.at - now_);
+    auto fits_now = [&] {
+      auto of = cluster_.class_of(spec_);
+      placement::known_class known{of};
+      auto& all = cluster_.table();
+      for (node_index n = 0; n < all.rows(); ++n)
+        if (all.has(n) && all.refuses(n, known) == reason::none)
+          return true;
+      return false;
+    };
+    if (!behind_->places.overdue && left.count() > 0 && fits_now()) {
+      auto x = spec_;
+      x.expected_runtime = left;
+      auto text = duration_text(left);
+      add_spec("expectedRuntime=" + text,
+               "say that it runs for " + text
+                 + " or less, if it does: then it may run until " + behind_->job
+                 + " starts",
+               std::move(x));
+    }
+    found_.push_back(
+      {"wait",
+       "wait: it is looked at again once " + behind_->job + " has started",
+       std::nullopt});
   }
 
   // -- one more node ----------------------------------------------------------
@@ -394,6 +432,8 @@ private:
   const job_record& job_;
   const job_spec& spec_;
   timestamp now_;
+  /// Who places are kept for that the job would take.
+  std::optional<reserved_head> behind_;
   std::vector<remedy> found_;
 };
 

@@ -61,7 +61,7 @@ std::string company_refusal(const table& t, node_index n, const task_class& c) {
 
 std::string ports_refusal(const task_class& c) {
   std::string result = "needs ";
-  for (auto port : c.host_ports)
+  for (auto& port : c.host_ports)
     result += (&port == &c.host_ports.front() ? "host port " : ", ")
               + std::to_string(port);
   if (c.chosen_ports != 0)

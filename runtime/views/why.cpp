@@ -117,18 +117,21 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   to.ahead
     = p.cluster.queue().ahead_of(job.queued.value_or(p.cluster.key_of(job)),
                                  std::numeric_limits<uint32_t>::max());
-  // Whether one of a gang would fit says little about all of it.
   if (to.why == reason::unknown_scheduler)
     return;
+  // What is kept for those ahead of it is not there for it.
+  auto behind = klass.behind && p.cluster.ahead();
+  auto& left = behind ? p.cluster.ahead()->places.rest : t;
+  auto found = explain(left, *klass.of);
+  for (auto& x : found.best)
+    to.nodes.push_back(view_of(left, x));
+  add_refusals(to, left, found);
+  // Whether one of a gang would fit says little about all of it.
   if (job.gated) {
     if (job.gang->blocked)
       suggest(to, p, job);
     return;
   }
-  auto found = explain(t, *klass.of);
-  for (auto& x : found.best)
-    to.nodes.push_back(view_of(t, x));
-  add_refusals(to, t, found);
   auto is_for_time = to.why == reason::backoff || to.why == reason::quota;
   if (!is_for_time && !placement::could_ever_fit(t, *klass.of)) {
     to.why = reason::never_fits;
@@ -137,7 +140,7 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   } else if (to.why == reason::none && !found.best.empty()) {
     to.message = "it would fit on " + to.nodes.front().node
                  + " and is next to be looked at";
-  } else if (!is_for_time && found.best.empty()) {
+  } else if (!is_for_time && !behind && found.best.empty()) {
     // As it is now, which may be newer than what was said when it was tried.
     to.why = placement::main_reason(found.refused);
     to.message = sentence_of(found.refused);

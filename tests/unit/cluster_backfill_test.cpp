@@ -1,6 +1,7 @@
 // Big tasks start although small ones keep coming, and small ones run where they
 // are in nobody's way.
 
+#include "runtime/remedy.hpp"
 #include "runtime/views/condition.hpp"
 
 #include "tests/unit/cluster_fixture.hpp"
@@ -83,6 +84,36 @@ TEST_CASE("what would delay a bigger task ahead of it waits") {
     CHECK(c.node_of({"endless", 0}) == "m");
   }
   c.check_copies();
+}
+
+TEST_CASE("what waits behind a bigger task is told to wait for that one") {
+  busy_node c;
+  c.submit(a_job("short").cpu(1).timeout(50s));
+  c.submit(a_job("endless").cpu(1));
+  c.place();
+  REQUIRE(c.live("short") == 1);
+  REQUIRE(c.live("endless") == 0);
+  std::vector<std::string> told;
+  for (auto& x : remedies_for(c.core, *c.core.find_job("endless"), c.now))
+    told.push_back(x.message);
+  CHECK(std::count(told.begin(), told.end(),
+                   "wait: it is looked at again once big has started")
+        == 1);
+  c.pass(50s);
+  c.ended({"short", 0});
+  c.place();
+  // There is room now, for who is gone when the big one starts.
+  auto found = remedies_for(c.core, *c.core.find_job("endless"), c.now);
+  REQUIRE(!found.empty());
+  auto soon = std::find_if(found.begin(), found.end(), [](auto& x) {
+    return x.change == "expectedRuntime=50s";
+  });
+  REQUIRE(soon != found.end());
+  c.done(*soon->how);
+  c.place();
+  CHECK(c.live("endless") == 1);
+  for (auto& x : told)
+    CHECK(x.find("once short.0") == std::string::npos);
 }
 
 TEST_CASE("what a big task does not need is for whoever comes") {

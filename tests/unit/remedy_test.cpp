@@ -46,15 +46,14 @@ void settle(cluster_fixture& c) {
   }
 }
 
-/// Whether a task of `job` has its place once `x` is carried out.
+/// Whether another task of `job` has its place once `x` is carried out.
 bool helps(const cluster_fixture& c, const remedy& x, const std::string& job) {
   cluster_fixture copy;
   copy.check = false;
   copy.begin_with(c);
   copy.done(*x.how);
   settle(copy);
-  auto* after = copy.core.find_job(job);
-  return after->live() > 0;
+  return copy.core.find_job(job)->live() > c.core.find_job(job)->live();
 }
 
 class random_case {
@@ -77,7 +76,12 @@ public:
     settle(c);
     if (below(4) == 0)
       c.done(cordon_node{"n0", true});
-    c.submit(a_random_job("last", 6));
+    auto last = a_random_job("last", 6);
+    if (below(3) == 0)
+      last.tasks(2 + below(3));
+    if (below(4) == 0)
+      last.port("http", 80, 8'080);
+    c.submit(last);
     settle(c);
   }
 
@@ -150,6 +154,27 @@ TEST_CASE("remedies name amounts, nodes and tasks") {
   CHECK(found[2].message == "wait: it fits on a once low.0 has ended");
 }
 
+TEST_CASE("a job is not told to take the places of its own tasks") {
+  cluster_fixture c;
+  c.join(a_node("n").cpu(4));
+  c.submit(a_job("web").service().cpu(1).tasks(6));
+  c.place();
+  for (auto& x : remedies_of(c, "web"))
+    CHECK(x.change.find("priority") == std::string::npos);
+}
+
+TEST_CASE("a job that needs a host port may let it be chosen") {
+  cluster_fixture c;
+  c.join(a_node("n").cpu(4));
+  c.submit(a_job("web").service().cpu(1).tasks(2).port("http", 80, 8'080));
+  c.place();
+  auto found = remedies_of(c, "web");
+  REQUIRE(!found.empty());
+  CHECK(found[0].change == "ports.http");
+  CHECK(found[0].message
+        == "let the host port of \"http\" be chosen: then it fits on n");
+}
+
 TEST_CASE("a gang may start with fewer members") {
   cluster_fixture c;
   c.join(a_node("a").cpu(2));
@@ -182,7 +207,7 @@ TEST_CASE("in a thousand random cases every remedy helps") {
   for (uint32_t seed = 0; cases < 1'000; ++seed) {
     REQUIRE(seed < 20'000);
     random_case x{seed};
-    if (x.c.core.find_job("last")->live() > 0)
+    if (x.c.core.find_job("last")->in_state(task_state::pending) == 0)
       continue;
     ++cases;
     auto found = remedies_of(x.c, "last");
@@ -196,8 +221,9 @@ TEST_CASE("in a thousand random cases every remedy helps") {
     }
   }
   CHECK(tried > 1'500);
-  for (auto* kind : {"cpu", "memory", "gpu", "requires", "label", "priority",
-                     "addNode", "uncordon", "exclusive", "avoidColocating"})
+  for (auto* kind :
+       {"cpu", "memory", "gpu", "requires", "label", "priority", "addNode",
+        "uncordon", "exclusive", "avoidColocating", "ports.http"})
     CHECK_MESSAGE(kinds[kind] > 0, std::string{kind});
 }
 
