@@ -16,6 +16,8 @@ constexpr auto end_after = std::chrono::seconds{1};
 constexpr auto engine_patience = std::chrono::hours{1};
 /// What a driver may take beyond that.
 constexpr auto driver_patience = std::chrono::seconds{10};
+/// How long a driver may take to say that it is there.
+constexpr milliseconds probe_patience{5'000};
 /// Of what a command has said, for people.
 constexpr size_t output_bytes_max = 200;
 
@@ -49,6 +51,7 @@ void checker_state::begin_check() {
   ++number;
   open = true;
   late = false;
+  driver_away = false;
   self->delayed_send(self, rule().timeout, atom::tick_v, number);
   if (rule().kind == check_kind::command)
     run_command();
@@ -120,6 +123,36 @@ void checker_state::take(const check_answer& x) {
 void checker_state::too_late(uint64_t which) {
   if (which != number || !open || late)
     return;
+  if (rule().kind == check_kind::command || !place)
+    return doubt(which);
+  late = true;
+  conclude(check_result::failed,
+           "no answer within " + duration_text(rule().timeout));
+}
+
+/// Asks the driver, through which the check goes, whether it is the one that does
+/// not answer: that says nothing about the task.
+void checker_state::doubt(uint64_t which) {
+  self
+    ->request(driver, std::min<milliseconds>(rule().timeout, probe_patience),
+              probe_driver{})
+    .then(
+      [this, which](const probed_driver& x) { judge_late(which, x.trouble); },
+      [this, which](const caf::error& x) {
+        judge_late(which, self->system().render(x));
+      });
+}
+
+void checker_state::judge_late(uint64_t which, const std::string& trouble) {
+  if (which != number || !open || late)
+    return;
+  auto was_away = std::exchange(driver_away, !trouble.empty());
+  // What it was asked while it was away, it has only just begun.
+  if (driver_away || was_away) {
+    conclude(check_result::unknown, trouble);
+    self->delayed_send(self, rule().timeout, atom::tick_v, number);
+    return;
+  }
   late = true;
   conclude(check_result::failed,
            "no answer within " + duration_text(rule().timeout));

@@ -31,7 +31,7 @@ struct check_tools {
 /// begins.
 struct checker_state {
   static inline const char* name = "checker";
-  census alive{name};
+  census alive{name, "task"};
 
   explicit checker_state(checker_actor::pointer self)
     : self(self), wall(self->clock().now()) {}
@@ -43,6 +43,8 @@ struct checker_state {
   void run_command();
   void take(const check_answer& x);
   void too_late(uint64_t which);
+  void doubt(uint64_t which);
+  void judge_late(uint64_t which, const std::string& trouble);
   void conclude(check_result found, const std::string& message);
   void tell_self(check_result found, std::string message);
   [[nodiscard]] const health_check& rule() const { return *item.spec->health; }
@@ -59,6 +61,8 @@ struct checker_state {
   bool open = false;
   /// Whether the one under way has counted as failed already.
   bool late = false;
+  /// Whether the driver did not answer when the one under way was late last.
+  bool driver_away = false;
   /// Where the run is reached, once known.
   std::optional<located_port> place;
 };

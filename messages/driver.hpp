@@ -80,6 +80,17 @@ struct located_port {
   bool operator==(const located_port&) const = default;
 };
 
+/// Asks a driver whether what runs its tasks answers now.
+struct probe_driver {
+  bool operator==(const probe_driver&) const = default;
+};
+
+struct probed_driver {
+  /// Why it does not; empty if it does.
+  std::string trouble;
+  bool operator==(const probed_driver&) const = default;
+};
+
 /// Says what check number `number` of a checker found.
 struct check_answer {
   uint64_t number = 0;

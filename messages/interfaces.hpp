@@ -446,6 +446,8 @@ using driver_actor = caf::typed_actor<
   caf::replies_to<exec_command>::with<exec_result>,
   // Tells where a port of a run is reached.
   caf::replies_to<locate_port>::with<located_port>,
+  // Tells whether its engine answers.
+  caf::replies_to<probe_driver>::with<probed_driver>,
   // INTERNAL: hears from its engine.
   caf::reacts_to<run_event>, caf::reacts_to<measured_runs>>;
 
@@ -572,6 +574,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::restart_kept)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::locate_port)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::located_port)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::probe_driver)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::probed_driver)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::check_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::health_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::task_report)

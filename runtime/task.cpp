@@ -130,7 +130,7 @@ task::step task::check(task_health health, std::string message, timestamp now) {
   result.report->health = health;
   result.report->message = cut(message);
   if (health == task_health::unhealthy) {
-    stopping_ = {reason::unhealthy, std::move(message)};
+    stopping_ = {reason::unhealthy, "its check failed: " + message};
     result.stop_run = true;
   }
   return result;

@@ -435,6 +435,14 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
       return self->delegate(
         self->spawn(waiter<locate_port, located_port>, std::move(ask)), x);
     },
+    [this](const probe_driver& x) -> caf::result<probed_driver> {
+      ask_engine<probe_driver, probed_driver> ask
+        = [e = engine](auto&, auto tell) {
+            docker_calls::probe(*e, std::move(tell));
+          };
+      return self->delegate(
+        self->spawn(waiter<probe_driver, probed_driver>, std::move(ask)), x);
+    },
     [this](const run_event& x) { hear(x); },
     [this](const measured_runs& x) {
       for (auto& usage : x.tasks)

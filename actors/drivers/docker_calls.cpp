@@ -1,5 +1,6 @@
 #include "actors/drivers/docker_calls.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include "runtime/base64.hpp"
@@ -15,6 +16,9 @@ event_of(const run_id& id, const docker::exit_status& x, timestamp now) {
   result.run = id;
   result.phase = run_phase::ended;
   result.at = now;
+  // It may have ended long before anybody could hear of it.
+  if (auto at = read_timestamp(x.finished_at); at && x.while_away)
+    result.at = std::min(*at, now);
   if (x.code < 0) {
     result.state = task_state::lost;
     result.why = reason::node_lost;
@@ -150,6 +154,14 @@ void locate(docker::engine& engine, const locate_port& x,
       if (!y->address.empty())
         return tell({{}, y->address, x.port});
       tell({{}, "127.0.0.1", x.host_port != 0 ? x.host_port : x.port});
+    });
+}
+
+void probe(docker::engine& engine, std::function<void(probed_driver)> tell) {
+  engine.probe(
+    [tell = std::move(tell)](
+      const expected<docker::engine_version, docker::failure>& found) {
+      tell({found ? std::string{} : found.error().text});
     });
 }
 

@@ -35,6 +35,10 @@ void exec(runtime::docker::engine& engine, const exec_command& x,
 void locate(runtime::docker::engine& engine, const locate_port& x,
             std::function<void(located_port)> tell);
 
+/// Asks the engine for a sign of life.
+void probe(runtime::docker::engine& engine,
+           std::function<void(probed_driver)> tell);
+
 /// Lists the containers there are.
 void adopt(runtime::docker::engine& engine, timestamp now,
            std::function<void(adopted_runs)> tell);

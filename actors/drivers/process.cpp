@@ -217,6 +217,7 @@ driver_actor::behavior_type process_driver_state::make_behavior() {
       return located_port{
         {}, "127.0.0.1", x.host_port != 0 ? x.host_port : x.port};
     },
+    [](probe_driver) { return probed_driver{}; },
     [this](const run_event& x) { listeners.tell(x); },
     [](const measured_runs&) {
       // Its engine measures when it is asked.

@@ -71,6 +71,7 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
     [](const locate_port&) {
       return located_port{"a simulated task listens nowhere"};
     },
+    [](probe_driver) { return probed_driver{}; },
     [this](const run_event& x) {
       // The first end counts.
       if (listeners.knows(x.run) && !listeners.has_ended(x.run))

@@ -26,6 +26,8 @@ struct stage {
   /// What commands answer at once; absent: nothing, until the test says so.
   std::optional<exec_result> answer;
   located_port place{{}, "10.0.0.7", 80};
+  /// Why the driver does not answer when it is asked for a sign of life.
+  std::string trouble;
   std::shared_ptr<runtime::check_counts> counts
     = std::make_shared<runtime::check_counts>();
 
@@ -38,6 +40,7 @@ struct stage {
       "driver", [this](caf::event_based_actor* self) -> caf::behavior {
         return {
           [this](const locate_port&) { return place; },
+          [this](const probe_driver&) { return probed_driver{trouble}; },
           [this, self](const exec_command& x) -> caf::result<exec_result> {
             commands.push_back(x);
             if (answer)
@@ -221,6 +224,28 @@ TEST_CASE(
   s.world.pass(10s);
   CHECK(s.commands.size() == 2);
   CHECK(s.changes.back().health == task_health::healthy);
+}
+
+TEST_CASE("a command that waits for an engine that is away has not failed") {
+  auto rule = by_command();
+  rule.failures = 1;
+  stage s{rule};
+  s.trouble = "it takes connections and says nothing";
+  s.world.pass(30s);
+  CHECK(s.commands.size() == 1);
+  CHECK(s.changes.empty());
+  // Once the engine is back the command has its whole time.
+  s.trouble.clear();
+  s.world.pass(2s);
+  CHECK(s.changes.empty());
+  s.world.let(s.driver, [&] { s.running[0].deliver(exec_result{}); });
+  s.world.settle();
+  REQUIRE(s.changes.size() == 1);
+  CHECK(s.changes[0].health == task_health::healthy);
+  // One that hangs although the engine answers has failed.
+  s.world.pass(20s);
+  REQUIRE(s.changes.size() == 2);
+  CHECK(s.changes[1].health == task_health::unhealthy);
 }
 
 TEST_CASE("a command beside a process is ended soon after its timeout") {

@@ -305,11 +305,13 @@ caf::behavior driver(caf::event_based_actor* self, engine* of) {
     [d](const exec_command& x) -> caf::result<exec_result> {
       auto promise = d->self->make_response_promise<exec_result>();
       run_id id{x.allocation, x.attempt};
-      if (auto* run = d->of.find(id);
-          run != nullptr && run->run != nullptr && d->now() < d->of.hangs_until)
-        run->run->hung = true;
       d->serve(
         [d = d.get(), promise, id]() mutable { promise.deliver(d->look(id)); });
+      return promise;
+    },
+    [d](probe_driver) -> caf::result<probed_driver> {
+      auto promise = d->self->make_response_promise<probed_driver>();
+      d->serve([promise]() mutable { promise.deliver(probed_driver{}); });
       return promise;
     },
   };

@@ -27,8 +27,6 @@ struct real_run {
   bool known = true;
   /// From when on its health check fails.
   time_point sick = never;
-  /// Whether a health check was ever kept waiting.
-  bool hung = false;
 
   [[nodiscard]] bool alive(time_point now) const { return now < ends; }
 };

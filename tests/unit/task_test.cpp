@@ -319,7 +319,7 @@ TEST_CASE("an unhealthy task is stopped, and starts again here") {
   auto end = x.hear(an_end(task_state::failed, 143));
   CHECK(end.report->restarts);
   CHECK(end.report->why == reason::unhealthy);
-  CHECK(end.report->message == "nobody listens");
+  CHECK(end.report->message == "its check failed: nobody listens");
   CHECK(x.kept(3, t0 + 9s).wake);
   CHECK(x.tick(t0 + 1h).start_run);
   static_cast<void>(x.hear(an_event_of(3, run_phase::started, t0 + 10s)));

@@ -238,6 +238,12 @@ std::string show(const located_port& x) {
   return x.error.empty() ? "located_port(" + x.host + ':' + number(x.port) + ')'
                          : "located_port(" + x.error + ')';
 }
+std::string show(const probe_driver&) {
+  return "probe_driver";
+}
+std::string show(const probed_driver& x) {
+  return "probed_driver(" + x.trouble + ')';
+}
 std::string show(const restart_kept& x) {
   return "restart_kept(" + number(x.attempt) + ')';
 }
@@ -341,10 +347,11 @@ std::optional<std::string> text_of(const caf::type_erased_tuple& x) {
     loaded_cluster, read_events, await_version, node_hello, node_welcome,
     work_batch, work_taken, report_batch, reports_taken, set_log_level,
     poll_work, post_reports, start_run, end_task, restart_kept, health_changed,
-    check_answer, locate_port, located_port, stop_run, forget_run, run_event,
-    adopt_runs, adopted_runs, task_report, list_inventory, inventory,
-    attach_session, tell_session_end, end_all_tasks, all_tasks_ended,
-    nodes_actor, caf::error, caf::exit_msg, caf::down_msg, atom::dial>(x);
+    check_answer, locate_port, located_port, probe_driver, probed_driver,
+    stop_run, forget_run, run_event, adopt_runs, adopted_runs, task_report,
+    list_inventory, inventory, attach_session, tell_session_end, end_all_tasks,
+    all_tasks_ended, nodes_actor, caf::error, caf::exit_msg, caf::down_msg,
+    atom::dial>(x);
 }
 
 } // namespace troupe::test
