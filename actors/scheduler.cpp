@@ -57,6 +57,32 @@ void scheduler_state::hold(std::function<void()> f) {
     held.emplace_back(core->version(), std::move(f));
 }
 
+/// Shows what there is. While the journal cannot be written that may be ahead of
+/// it: nobody is helped by a controller that says nothing while its disk is full.
+void scheduler_state::show(std::function<void()> f) {
+  if (journal_trouble.empty())
+    hold(std::move(f));
+  else
+    f();
+}
+
+/// Why `x` is not decided now. What machines tell is taken all the same: the tasks
+/// that run are looked after.
+std::optional<refusal> scheduler_state::refusal_of(const command& x) const {
+  auto of_a_machine = std::holds_alternative<join_node>(x)
+                      || std::holds_alternative<change_node_health>(x)
+                      || std::holds_alternative<note_troubles>(x)
+                      || std::holds_alternative<take_reports>(x)
+                      || std::holds_alternative<take_lead>(x);
+  if (journal_trouble.empty() || of_a_machine)
+    return std::nullopt;
+  return refusal{refusal_kind::no_room,
+                 "the controller cannot write its journal: " + journal_trouble
+                   + "; nothing was changed, and what runs goes on. Try again "
+                     "once that is mended",
+                 {}};
+}
+
 void scheduler_state::turn() {
   if (auto due = core->next_wake(); due && *due <= now())
     core->advance(now());
@@ -99,10 +125,12 @@ void scheduler_state::append() {
         appending = false;
         if (!x.trouble.empty()) {
           log::error("journal: {}; trying again", x.trouble);
+          journal_trouble = x.trouble;
           waiting.insert(waiting.begin(), batch->begin(), batch->end());
           self->delayed_send(self, options.journal_retry, atom::flush_v);
           return;
         }
+        journal_trouble.clear();
         facts->take(*batch, *core);
         self->send(watch, event_batch{batch});
         release(last);
@@ -136,14 +164,15 @@ void scheduler_state::propose() {
                                            options.policy_timeout, question)
     .then(
       [this, compared_as, policy = batch->policy, nodes = question.snapshot,
-       asks = question.asks,
+       asks = question.asks, is_gang = !batch->gang.empty(),
        began = self->clock().now()](const proposed_places& x) {
         compare_round(compared_as, &compared_round::here, x);
         auto before = core->version();
         core->commit(*x.places, now());
         runtime::decided_round round{policy, now(), before + 1,
                                      core->version()};
-        measure_round(*x.places, began);
+        attempts->take(*x.places, is_gang);
+        measure_round(began);
         turn();
         // Nobody waits for it.
         weigh_round(std::move(round), *nodes, *asks, *x.places);
@@ -208,10 +237,8 @@ void scheduler_state::compare_round(uint64_t number,
 }
 
 void scheduler_state::measure_round(
-  const runtime::placement::proposal& x,
   std::chrono::steady_clock::time_point began) {
   options.meters->note_decision(self->clock().now() - began);
-  attempts->take(x);
   attempts->take_parked(core->queue().times_parked());
 }
 
@@ -229,6 +256,10 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
     [this](nodes_actor& x) { nodes = std::move(x); },
     [this](const run_command& x) -> caf::result<command_answer> {
       auto promise = self->make_response_promise<command_answer>();
+      if (auto refused = refusal_of(x.what)) {
+        promise.deliver(command_answer{{}, std::move(refused)});
+        return promise;
+      }
       auto decided = x.rehearse ? core->rehearse(x.what, now())
                                 : core->decide(x.what, now());
       command_answer answer;
@@ -252,7 +283,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
           = std::make_shared<const boost::json::value>(std::move(*view));
       else
         answer.refused = std::move(view.error());
-      hold([promise, answer = std::move(answer)]() mutable {
+      show([promise, answer = std::move(answer)]() mutable {
         promise.deliver(std::move(answer));
       });
       return promise;
@@ -261,7 +292,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
       auto promise = self->make_response_promise<measured_cluster>();
       auto figures = std::make_shared<const runtime::cluster_figures>(
         runtime::figures_of(*core, vitals, now()));
-      hold([promise, figures]() mutable {
+      show([promise, figures]() mutable {
         promise.deliver(measured_cluster{std::move(figures)});
       });
       return promise;

@@ -44,7 +44,7 @@ struct scheduler_options {
 /// know of them waits in `held` until they are durable.
 struct scheduler_state {
   static inline const char* name = "scheduler";
-  census alive{name};
+  census alive{name, "controller"};
 
   explicit scheduler_state(scheduler_actor::pointer self);
 
@@ -59,6 +59,8 @@ struct scheduler_state {
   void hear_troubles(const heartbeat& x);
   /// Runs `f` once all facts so far are durable.
   void hold(std::function<void()> f);
+  void show(std::function<void()> f);
+  [[nodiscard]] std::optional<refusal> refusal_of(const command& x) const;
   void take_over(loaded_cluster& loaded);
   /// Has the shadow decide on the same, unless it is still at an earlier round.
   /// Returns the number of the round, 0 if it is not compared.
@@ -81,8 +83,7 @@ struct scheduler_state {
                    const runtime::placement::table& nodes,
                    const std::vector<runtime::placement::ask>& asks,
                    const runtime::placement::proposal& x);
-  void measure_round(const runtime::placement::proposal& x,
-                     std::chrono::steady_clock::time_point began);
+  void measure_round(std::chrono::steady_clock::time_point began);
 
   scheduler_actor::pointer self;
   scheduler_options options;
@@ -95,6 +96,8 @@ struct scheduler_state {
   wall_clock wall;
   version_number durable = 0;
   bool appending = false;
+  /// Why the last facts could not be written; empty if they were.
+  std::string journal_trouble;
   std::vector<event> waiting;
   std::optional<runtime::fact_meter> facts;
   std::optional<runtime::attempt_meter> attempts;

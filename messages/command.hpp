@@ -173,7 +173,9 @@ enum class refusal_kind : uint8_t {
   /// A limit is reached, try later: 429, exit 1.
   too_many,
   /// The controller cannot do it now: 503, exit 4.
-  unavailable
+  unavailable,
+  /// The controller cannot write it down: 507, exit 4.
+  no_room
 };
 
 struct refusal {

@@ -22,6 +22,8 @@ int status_of(refusal_kind x) {
     return 429;
   case refusal_kind::unavailable:
     return 503;
+  case refusal_kind::no_room:
+    return 507;
   }
   return 500;
 }
@@ -31,7 +33,8 @@ problem_response problem_of(refusal x) {
   result.status = status_of(x.kind);
   result.detail = std::move(x.detail);
   result.problems = std::move(x.problems);
-  if (x.kind == refusal_kind::too_many || x.kind == refusal_kind::unavailable)
+  if (x.kind == refusal_kind::too_many || x.kind == refusal_kind::unavailable
+      || x.kind == refusal_kind::no_room)
     result.headers.emplace_back("Retry-After", "1");
   return result;
 }

@@ -15,13 +15,15 @@ attempt_meter::attempt_meter(std::shared_ptr<controller_meters> to)
   // nop
 }
 
-void attempt_meter::take(const placement::proposal& x) {
+void attempt_meter::take(const placement::proposal& x, bool is_gang) {
   if (refused_.size() > refused_max)
     refused_.clear();
   for (auto& run : x.runs) {
     auto again = refused_.contains(run.id);
+    auto found_none
+      = run.nodes.empty() || (is_gang && !run.why_not_more.nodes.empty());
     if (again)
-      to_->note_retries(run.nodes.empty() ? "refused" : "placed", 1);
+      to_->note_retries(found_none ? "refused" : "placed", 1);
     if (!run.why_not_more.nodes.empty()) {
       to_->note_attempts("refused", placement::main_reason(run.why_not_more),
                          1);

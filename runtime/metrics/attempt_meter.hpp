@@ -15,7 +15,8 @@ class attempt_meter {
 public:
   explicit attempt_meter(std::shared_ptr<controller_meters> to);
 
-  void take(const placement::proposal& x);
+  /// Takes a proposal; one for a gang places all that it asks for or nobody.
+  void take(const placement::proposal& x, bool is_gang = false);
   /// Takes how often so far something was tried enough by time alone.
   void take_parked(uint64_t total);
 

@@ -51,6 +51,13 @@ class FullDisk(ClusterTest):
                 self.assertIn(status, (0, 503, 507))
                 break
         self.assertGreater(refused, 0, "a full disk took everything")
+        # Who asks is told why, and sees what there is.
+        eventually(lambda: self.try_submit("told") == 507, "507 is said")
+        status, problem = self.call("POST", "/v1/jobs",
+                                    {"name": "told", "command": ["true"]})
+        self.assertEqual(status, 507)
+        self.assertIn("full", problem["detail"])
+        self.assertEqual(self.task("early.0")["state"], "running")
         eventually(lambda: "journal" in controller.log_text()
                    and "full" in controller.log_text(), "the log says why")
         # What runs is not disturbed.

@@ -675,13 +675,13 @@ TEST_CASE("refusals are problems with the status of their kind") {
     = {{refusal_kind::bad_input, 400},     {refusal_kind::not_found, 404},
        {refusal_kind::conflict, 409},      {refusal_kind::forbidden, 403},
        {refusal_kind::unprocessable, 422}, {refusal_kind::too_many, 429},
-       {refusal_kind::unavailable, 503}};
+       {refusal_kind::unavailable, 503},   {refusal_kind::no_room, 507}};
   for (auto& [kind, status] : kinds) {
     auto x = render(refusal{kind, "no \"way\"", {{"/a", "b"}}});
     CHECK(x.status == status);
     CHECK(x.content_type == "application/problem+json");
     CHECK(header(x.headers, "Retry-After").empty()
-          == (status != 429 && status != 503));
+          == (status != 429 && status != 503 && status != 507));
     auto body = boost::json::parse(x.body).as_object();
     CHECK(body.at("status") == status);
     CHECK(body.at("title").as_string() == http::reason_phrase(status));

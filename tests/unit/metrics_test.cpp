@@ -214,6 +214,14 @@ TEST_CASE("looks in vain are counted, and those after them as retries") {
   text = text_of(*meters);
   CHECK(has(text, "troupe_scheduler_retries_total{outcome=\"refused\"} 1"));
   CHECK(has(text, "troupe_scheduler_retries_total{outcome=\"placed\"} 1"));
+  // A gang of which only some would fit places nobody.
+  runtime::placement::placed_run some{
+    8, {0}, {{{reason::insufficient_cpu, 3}}}};
+  aut.take({{some}}, true);
+  aut.take({{some}}, true);
+  text = text_of(*meters);
+  CHECK(has(text, "troupe_scheduler_retries_total{outcome=\"refused\"} 2"));
+  CHECK(has(text, "troupe_scheduler_retries_total{outcome=\"placed\"} 1"));
 }
 
 TEST_CASE("a node that is removed takes its lines along") {

@@ -29,6 +29,7 @@ int code_of(int status) {
   case 502:
   case 503:
   case 504:
+  case 507:
     return exit_code::unreachable;
   default:
     return exit_code::no;
