@@ -232,9 +232,12 @@ void cluster::end_attempt(job_record& job, uint32_t index,
              || (unwanted && state == task_state::lost)) {
     state = task_state::stopped;
     // Who stopped it knows why; its machine knows only that it was told to.
-    if (task.stopping)
-      why = task.why;
-    else if (job.stopped || job.spec->kind != job_kind::system)
+    if (task.stopping) {
+      why = task.why == reason::none ? reason::stopped_by_user : task.why;
+      // Its exit code is that of the stop. A user who stops it says no more.
+      if (x.exit_code && (task.restart || task.why != reason::stopped_by_user))
+        message = message_of(job, index);
+    } else if (job.stopped || job.spec->kind != job_kind::system)
       why = reason::stopped_by_user;
   }
   say(task_ended{{job.name, index},

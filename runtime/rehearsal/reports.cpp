@@ -193,8 +193,10 @@ private:
   bool is_left(const task_ended& x) const {
     auto* job = before_.find_job(x.task.job);
     auto* task = before_.find_task(x.task);
-    return x.state == task_state::stopped && task != nullptr && task->stopping
-           && x.why == task->why && !task->started_at
+    if (x.state != task_state::stopped || task == nullptr || !task->stopping)
+      return false;
+    auto why = task->why == reason::none ? reason::stopped_by_user : task->why;
+    return x.why == why && !task->started_at
            && job->spec->kind != job_kind::batch;
   }
 
