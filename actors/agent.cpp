@@ -136,8 +136,9 @@ void agent_state::take(const work_batch& x) {
   for (auto& item : steps.start) {
     if (store)
       if (auto ok = store->accept(item); !ok) {
-        note(report_of(item.allocation, task_state::failed,
-                       reason::driver_error, ok.error()));
+        // Not its fault, and it never ran: it is placed elsewhere.
+        note(report_of(item.allocation, task_state::lost, reason::driver_error,
+                       ok.error()));
         continue;
       }
     start(item);
@@ -204,8 +205,10 @@ void agent_state::hear_down(const caf::down_msg& x) {
     return;
   log::error("task {} attempt {}: its actor failed: {}", to_string(item->task),
              core.run(allocation).attempt, self->system().render(x.reason));
-  if (++task->second.restarts <= options.task_restarts_max)
+  if (++task->second.restarts <= options.task_restarts_max) {
+    census::note_restart(task_actor_state::name);
     return start(work_item{*item});
+  }
   note(report_of(allocation, task_state::failed, reason::driver_error,
                  "its actor failed too often"));
 }

@@ -46,7 +46,7 @@ struct agent_options {
 /// State of AGENT.
 struct agent_state {
   static inline const char* name = "agent";
-  census alive{name};
+  census alive{name, "node"};
 
   explicit agent_state(agent_actor::pointer self)
     : self(self), away_since(self->clock().now()) {}

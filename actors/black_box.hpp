@@ -34,7 +34,7 @@ struct black_box_options {
 /// State of BLACK BOX.
 struct black_box_state {
   static inline const char* name = "black_box";
-  census alive{name};
+  census alive{name, "controller"};
 
   explicit black_box_state(black_box_actor::pointer self)
     : self(self), wall(self->clock().now()) {}

@@ -10,7 +10,7 @@ namespace {
 /// or what waits for it changes.
 struct book {
   std::mutex mutex;
-  std::map<std::string, size_t> counts;
+  std::map<std::string, census::line, std::less<>> lines;
   std::map<std::string, uint64_t> mailboxes;
 };
 
@@ -21,14 +21,16 @@ book& the_book() {
 
 } // namespace
 
-census::census(const char* type) : type_(type) {
+census::census(const char* type, const char* supervisor) : type_(type) {
   std::lock_guard guard{the_book().mutex};
-  ++the_book().counts[type_];
+  auto& line = the_book().lines[type_];
+  ++line.alive;
+  line.supervisor = supervisor;
 }
 
 census::~census() {
   std::lock_guard guard{the_book().mutex};
-  --the_book().counts[type_];
+  --the_book().lines[type_].alive;
   if (noted_)
     the_book().mailboxes[type_] -= waiting_;
 }
@@ -43,10 +45,17 @@ void census::note_mailbox(size_t messages) {
   noted_ = true;
 }
 
-std::map<std::string, size_t> census::count() {
+void census::note_restart(std::string_view type) {
   std::lock_guard guard{the_book().mutex};
-  auto result = the_book().counts;
-  std::erase_if(result, [](auto& x) { return x.second == 0; });
+  ++the_book().lines[std::string{type}].restarts;
+}
+
+std::map<std::string, census::line> census::count() {
+  std::lock_guard guard{the_book().mutex};
+  std::map<std::string, line> result;
+  for (auto& [type, x] : the_book().lines)
+    if (x.alive > 0 || x.restarts > 0)
+      result.emplace(type, x);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace troupe {
 
@@ -11,7 +12,9 @@ namespace troupe {
 /// mailboxes: each state holds one of these.
 class census {
 public:
-  explicit census(const char* type);
+  /// @param supervisor  type of who starts it again when it fails; empty if
+  ///                    nobody does.
+  explicit census(const char* type, const char* supervisor = "");
   census(const census&) = delete;
   census& operator=(const census&) = delete;
   ~census();
@@ -20,8 +23,18 @@ public:
   /// does now and then.
   void note_mailbox(size_t messages);
 
-  /// By type, those with none left out.
-  [[nodiscard]] static std::map<std::string, size_t> count();
+  /// Notes that an actor of `type` failed and was started again.
+  static void note_restart(std::string_view type);
+
+  struct line {
+    size_t alive = 0;
+    /// Since the process began.
+    uint64_t restarts = 0;
+    std::string supervisor{};
+  };
+
+  /// By type, those left out that neither live nor were ever started again.
+  [[nodiscard]] static std::map<std::string, line> count();
 
   /// By type, for all types that ever noted any.
   [[nodiscard]] static std::map<std::string, uint64_t> mailboxes();

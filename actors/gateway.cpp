@@ -372,9 +372,15 @@ void gateway_state::list_actors(const http_call& call,
     return call.exchange->answer(api::render(start.error()));
   tell_version(call, [call, from = *start](version_number version) {
     views::page_items items{from.limit};
-    for (auto& [type, count] : census::count())
-      if ((!from.key || type > *from.key) && !items.done() && items.takes_one())
-        items.add(json::object{{"type", type}, {"count", count}}, type);
+    for (auto& [type, x] : census::count()) {
+      if ((from.key && type <= *from.key) || items.done() || !items.takes_one())
+        continue;
+      json::object item{
+        {"type", type}, {"count", x.alive}, {"restarts", x.restarts}};
+      item["supervisor"]
+        = x.supervisor.empty() ? json::value{} : json::value(x.supervisor);
+      items.add(std::move(item), type);
+    }
     call.exchange->answer(api::render(std::move(items).finish(version)));
   });
 }

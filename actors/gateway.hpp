@@ -83,7 +83,7 @@ struct gateway_state {
   void list_actors(const http_call& call, const runtime::api::page_request& x);
   void tell_settings(const http_call& call);
 
-  census alive{name};
+  census alive{name, "controller"};
   gateway_actor::pointer self;
   wall_clock wall;
   gateway_options options;

@@ -65,7 +65,7 @@ struct join_state {
   std::chrono::milliseconds draw_pause();
   void beat();
 
-  census alive{name};
+  census alive{name, "node"};
   join_actor::pointer self;
   join_options options;
   agent_actor agent;

@@ -26,7 +26,7 @@ struct journal_actor_options {
 /// State of JOURNAL. Runs on a thread of its own, since it waits for the disk.
 struct journal_state {
   static inline const char* name = "journal";
-  census alive{name};
+  census alive{name, "controller"};
 
   std::shared_ptr<runtime::journal> core;
   version_number snapshot_version = 0;

@@ -26,7 +26,7 @@ struct live_actor_options {
 /// State of LIVE.
 struct live_state {
   static inline const char* name = "live";
-  census alive{name};
+  census alive{name, "controller"};
 
   explicit live_state(live_actor::pointer self)
     : self(self), wall(self->clock().now()) {}

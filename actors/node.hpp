@@ -46,7 +46,7 @@ struct node_actor_options {
 /// State of NODE.
 struct node_actor_state {
   static inline const char* name = "node";
-  census alive{name};
+  census alive{name, "nodes"};
 
   explicit node_actor_state(node_actor::pointer self)
     : self(self), work(node_actor_options{}.window) {}

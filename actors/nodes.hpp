@@ -16,7 +16,7 @@ namespace troupe {
 /// State of NODES.
 struct nodes_state {
   static inline const char* name = "nodes";
-  census alive{name};
+  census alive{name, "controller"};
 
   explicit nodes_state(nodes_actor::pointer self) : self(self) {}
 

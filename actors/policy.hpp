@@ -17,7 +17,7 @@ namespace troupe {
 /// State of POLICY. All thinking is done by `core`.
 struct policy_state {
   static inline const char* name = "policy";
-  census alive{name};
+  census alive{name, "controller"};
 
   std::unique_ptr<runtime::placement::policy> core;
   /// Decides without effect, on what another policy is asked for.

@@ -16,6 +16,13 @@ using start_atom = caf::atom_constant<caf::atom("supstart")>;
 /// Former children that are remembered.
 constexpr size_t former_max = 64;
 
+/// What a census counts an actor of this process as.
+const char* type_of(const caf::actor& x) {
+  return static_cast<caf::local_actor*>(
+           caf::actor_cast<caf::abstract_actor*>(x))
+    ->name();
+}
+
 bool is_normal(const caf::error& why) {
   return !why || why == caf::exit_reason::user_shutdown;
 }
@@ -27,6 +34,8 @@ void supervisor_state::start(size_t i) {
   ++child.life;
   child.stopping = false;
   child.actor = child.spec.start(self);
+  if (child.life > 1)
+    census::note_restart(type_of(child.actor));
   // The link ends the children if this actor fails; the monitor tells of each
   // end exactly once.
   self->monitor(child.actor);

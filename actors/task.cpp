@@ -47,6 +47,7 @@ void task_actor_state::hear_down(const caf::down_msg& x) {
                       to_string(core->item().task),
                       self->system().render(x.reason));
   checker = nullptr;
+  census::note_restart(checker_state::name);
   self->delayed_send(self, core->item().spec->health->interval, atom::tick_v);
 }
 

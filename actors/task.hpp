@@ -18,7 +18,7 @@ namespace troupe {
 /// State of TASK.
 struct task_actor_state {
   static inline const char* name = "task";
-  census alive{name};
+  census alive{name, "agent"};
 
   explicit task_actor_state(task_actor::pointer self)
     : self(self), wall(self->clock().now()) {}

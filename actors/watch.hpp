@@ -29,7 +29,7 @@ struct watch_options {
 /// State of WATCH.
 struct watch_state {
   static inline const char* name = "watch";
-  census alive{name};
+  census alive{name, "controller"};
 
   /// A client that follows events.
   struct follower {

@@ -45,7 +45,7 @@ struct docker_driver_options {
 /// State of DRIVER `docker`.
 struct docker_driver_state {
   static inline const char* name = "docker";
-  census alive{name};
+  census alive{name, "node"};
 
   explicit docker_driver_state(driver_actor::pointer self)
     : self(self), wall(self->clock().now()), listeners(self) {}

@@ -30,7 +30,7 @@ struct process_driver_options {
 /// State of DRIVER `process`.
 struct process_driver_state {
   static inline const char* name = "process";
-  census alive{name};
+  census alive{name, "node"};
 
   explicit process_driver_state(driver_actor::pointer self)
     : self(self), listeners(self) {}

@@ -14,7 +14,7 @@ namespace troupe {
 /// State of DRIVER `simulated`: runs nothing, and takes as long as it is told.
 struct simulated_driver_state {
   static inline const char* name = "simulated";
-  census alive{name};
+  census alive{name, "node"};
 
   explicit simulated_driver_state(driver_actor::pointer self)
     : self(self), wall(self->clock().now()), listeners(self) {}

@@ -238,8 +238,9 @@ constexpr std::string_view answers = R"json({
     "tries": {"$ref": "#/components/schemas/count"}}},
 "policyView": {"type": "object", "required": ["name", "default"], "properties": {
   "name": {"type": "string"}, "default": {"type": "boolean"}, "shadow": {"type": "object"}}},
-"actorView": {"type": "object", "required": ["type", "count"], "properties": {
-  "type": {"type": "string"}, "count": {"type": "integer", "minimum": 1}}},
+"actorView": {"type": "object", "required": ["type", "count", "restarts", "supervisor"], "properties": {
+  "type": {"type": "string"}, "count": {"$ref": "#/components/schemas/count"},
+  "restarts": {"$ref": "#/components/schemas/count"}, "supervisor": {"type": ["string", "null"]}}},
 "resultView": {"type": "object", "required": ["key", "job", "task", "createdAt", "expiresAt"], "properties": {
   "key": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "job": {"type": "string"}, "task": {"type": "string"},
   "attempt": {"type": "integer"}, "node": {"type": "string"}, "createdAt": {"$ref": "#/components/schemas/time"},

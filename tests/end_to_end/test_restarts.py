@@ -195,7 +195,8 @@ class Health(RestartTest):
             health={"command": ["sh", "-c", "ls here && ls $FLAG"],
                     "interval": "200ms", "failures": 2}))
         self.wait_for_health("web.0", "healthy")
-        self.assertIn({"type": "checker", "count": 1},
+        self.assertIn({"type": "checker", "count": 1, "restarts": 0,
+                       "supervisor": "task"},
                       self.get("/v1/actors")["items"])
         flag.unlink()
         task = self.wait_for_attempt("web.0", 2)
