@@ -95,7 +95,11 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
     view.tasks = job.waiting();
     view.why = how.why;
     view.message = std::move(how.message);
-    if (auto& klass = p.cluster.queue().at(job.klass); klass.blocked) {
+    if (auto* gang = job.gated ? job.gang : nullptr) {
+      view.tries = gang->tries;
+      if (gang->retry_at)
+        view.next_try = gang->retry_at;
+    } else if (auto& klass = p.cluster.queue().at(job.klass); klass.blocked) {
       view.tries = klass.tries;
       if (klass.next_try)
         view.next_try = klass.next_try;

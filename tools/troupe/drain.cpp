@@ -42,6 +42,10 @@ look_at(const rest& controller, const std::string& name) {
   if (!node)
     return make_unexpected(node.error());
   look_at_drain result{step_of(*node), {}};
+  if (auto left = whole(*node, "tasks");
+      result.step == drain_step::drained && left > 0)
+    result.text = fmt::format("; {} task{} of system jobs stay{} there", left,
+                              left == 1 ? "" : "s", left == 1 ? "s" : "");
   if (result.step != drain_step::draining)
     return result;
   auto tasks = tasks_on(controller, name);
@@ -52,13 +56,13 @@ look_at(const rest& controller, const std::string& name) {
 }
 
 /// Says how a drain ended and answers the code for that.
-int tell_end(const std::string& name, drain_step step) {
-  if (step == drain_step::undone)
+int tell_end(const std::string& name, const look_at_drain& x) {
+  if (x.step == drain_step::undone)
     return report({exit_code::no,
                    fmt::format("node {0}: the drain was undone; it takes work "
                                "again. See `troupe events --node {0}`",
                                inert(name))});
-  fmt::print(stderr, "node {}: drained\n", inert(name));
+  fmt::print(stderr, "node {}: drained{}\n", inert(name), x.text);
   return exit_code::done;
 }
 
@@ -113,7 +117,7 @@ int wait_for_drains(const rest& controller,
       }
       line.clear();
       auto code
-        = seen ? tell_end(name, seen->step) : tell_failure(name, seen.error());
+        = seen ? tell_end(name, *seen) : tell_failure(name, seen.error());
       result = result == exit_code::done ? code : result;
     }
     open = std::move(left);

@@ -17,10 +17,11 @@ int run_drain(int argc, char** argv) {
                     "more there"};
   line.words("NODE", 1, names, "names of nodes");
   line.option("--deadline", "DURATION", deadline,
-              "stop what is left by then, such as 10m");
+              "stop what is left by then, such as 10m [1h]");
   line.flag("--no-wait", no_wait, "do not wait until the nodes are empty");
   declare(line, x);
-  line.example("troupe drain n1", "waits until nothing runs there");
+  line.example("troupe drain n1",
+               "waits until nothing runs there but tasks of system jobs");
   line.example("troupe drain n1 n2 --deadline 10m --no-wait",
                "begins to empty two nodes; `troupe nodes` shows how far");
   line.example("troupe uncordon n1", "undoes it");
