@@ -200,18 +200,20 @@ void cluster::resume_rolling() {
 
 namespace {
 
+/// Whether tasks of `spec` would be others than those of `job` are by now.
+bool is_other(const job_record& job, job_spec spec) {
+  auto now = spec_now(job);
+  spec.count = now.count;
+  return spec != now;
+}
+
 /// The newest of the versions before that `is_good`, and is not what there is now:
 /// after a rollback the version that was gone back to is among them.
 const past_spec* newest(const job_record& job,
                         const std::function<bool(const past_spec&)>& is_good) {
-  auto now = spec_now(job);
-  auto is_other = [&](job_spec x) {
-    x.count = now.count;
-    return x != now;
-  };
   auto& xs = job.past_specs;
   auto at = std::find_if(xs.rbegin(), xs.rend(), [&](const past_spec& x) {
-    return is_good(x) && is_other(*x.spec);
+    return is_good(x) && is_other(job, *x.spec);
   });
   return at == xs.rend() ? nullptr : &*at;
 }
@@ -231,10 +233,12 @@ const past_spec* cluster::rollback_target(const job_record& job) const {
 void cluster::roll_back(job_record& job, const past_spec& to,
                         std::string message) {
   auto spec = *to.spec;
-  // How many there are is another question than what they are.
-  auto is_system = spec.kind == job_kind::system;
-  auto count = is_system ? spec.count : job.count;
+  // How many there are is another question than what they are, unless it is the
+  // only one.
+  auto keeps_count = spec.kind != job_kind::system && is_other(job, spec);
+  auto count = keeps_count ? job.count : spec.count;
   spec.count = std::max(count, 1U);
+  auto known = std::min(job.count, count);
   auto after_stop = job.stopped;
   auto keeps = concerns_no_task(*job.spec, spec);
   say(job_updated{job.name, std::make_shared<const job_spec>(std::move(spec)),
@@ -243,7 +247,7 @@ void cluster::roll_back(job_record& job, const past_spec& to,
   if (count == 0)
     say(job_scaled{job.name, 0});
   meet_dependencies(job);
-  revive(job, job.count, after_stop);
+  revive(job, known, after_stop);
   roll(job);
 }
 
@@ -263,6 +267,9 @@ expected<outcome, refusal> cluster::on(const rollback_job& x) {
   // What was taken back did not run well either.
   if (to == nullptr && job->rolled_back_to == 0)
     to = newest(*job, [](const past_spec&) { return true; });
+  if (to == nullptr && !job->past_specs.empty()
+      && job->past_specs.back().spec->count != spec_now(*job).count)
+    to = &job->past_specs.back();
   if (to == nullptr)
     return make_unexpected(
       refusal{refusal_kind::conflict,

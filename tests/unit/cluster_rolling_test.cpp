@@ -260,6 +260,22 @@ TEST_CASE("who goes back after that gets another version, not the same again") {
   c.check_copies();
 }
 
+TEST_CASE("who goes back from another count gets the one before") {
+  cluster_fixture c;
+  settled(c, a_job("web").service().tasks(2));
+  c.submit(a_job("web").service().tasks(3));
+  obey(c);
+  CHECK(serving(c, "web") == 3);
+  c.done(rollback_job{"web"});
+  obey(c);
+  CHECK(c.core.find_job("web")->count == 2);
+  CHECK(serving(c, "web") == 2);
+  c.done(rollback_job{"web"});
+  obey(c);
+  CHECK(serving(c, "web") == 3);
+  c.check_copies();
+}
+
 TEST_CASE("what is shown of a scaled job changes nothing when submitted") {
   cluster_fixture c;
   settled(c, a_job("web").service().tasks(2));
