@@ -27,6 +27,7 @@ struct controller::handles {
   std::condition_variable changed;
   journal_actor journal;
   watch_actor watch;
+  decisions_actor decisions;
   scheduler_actor scheduler;
   nodes_actor nodes;
   live_actor live;
@@ -173,6 +174,8 @@ controller::start(caf::actor_system& system, controller_options options,
   std::unique_ptr<controller> result{new controller{system}};
   auto h = result->handles_;
   options.node.cluster_id = journal->cluster_id();
+  options.decisions.cluster_id = journal->cluster_id();
+  options.journal.decisions = options.decisions.file;
   options.node.leads = options.leads;
   share_meters(options);
   // Those that answer people have threads of their own: among thousands of nodes
@@ -189,12 +192,19 @@ controller::start(caf::actor_system& system, controller_options options,
                                        self->spawn(troupe::watch, options.watch,
                                                    h->get(&handles::journal)));
                       }});
+  if (!options.decisions.file.empty())
+    children.push_back({"decisions", [=](caf::event_based_actor* self) {
+                          return h->keep(&handles::decisions,
+                                         self->spawn<caf::detached>(
+                                           decisions, options.decisions));
+                        }});
   children.push_back({"scheduler", [=](caf::event_based_actor* self) {
                         return h->keep(&handles::scheduler,
                                        self->spawn<caf::detached>(
                                          troupe::scheduler, options.scheduler,
                                          h->get(&handles::journal),
-                                         h->get(&handles::watch)));
+                                         h->get(&handles::watch),
+                                         h->get(&handles::decisions)));
                       }});
   for (auto& strategy : runtime::placement::policy_names())
     children.push_back(

@@ -15,6 +15,7 @@
 #include "runtime/journal/journal.hpp"
 
 #include "actors/black_box.hpp"
+#include "actors/decisions.hpp"
 #include "actors/gateway.hpp"
 #include "actors/journal.hpp"
 #include "actors/live.hpp"
@@ -39,6 +40,7 @@ struct controller_options {
   uint32_t placement_threads = 1;
   scheduler_options scheduler;
   journal_actor_options journal;
+  decisions_options decisions;
   watch_options watch;
   node_actor_options node;
   live_actor_options live;
@@ -65,8 +67,8 @@ struct controller_options {
 
 /// The control plane of one process:
 ///
-///   root (rest for one) -> journal, watch, scheduler, policies, nodes, live,
-///                          black box, gateway
+///   root (rest for one) -> journal, watch, decisions, scheduler, policies,
+///                          nodes, live, black box, gateway
 ///
 /// Whoever starts again takes with it all that hold its handle.
 class controller {

@@ -1,6 +1,7 @@
 #include "actors/journal.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/decisions/file.hpp"
 #include "runtime/log.hpp"
 #include "runtime/recovery.hpp"
 
@@ -49,6 +50,15 @@ read(const runtime::journal& core, const read_events& x) {
   return event_batch{std::move(found)};
 }
 
+std::shared_ptr<runtime::decisions>
+load_decisions(const std::filesystem::path& file,
+               const runtime::journal& core) {
+  if (file.empty())
+    return nullptr;
+  return std::make_shared<runtime::decisions>(
+    runtime::read_decisions(file, core));
+}
+
 /// Folds the journal once more instead of stopping the scheduler for as long as
 /// a large state takes to write.
 void snapshot(journal_state& state) {
@@ -72,12 +82,14 @@ journal(journal_actor::stateful_pointer<journal_state> self,
   state.core = std::move(core);
   self->delayed_send(self, options.tick_interval, atom::tick_v);
   return {
-    [&state](load_cluster) -> caf::result<loaded_cluster> {
+    [&state,
+     file = options.decisions](load_cluster) -> caf::result<loaded_cluster> {
       auto read = runtime::recover(*state.core);
       if (!read)
         return failure(read.error());
       state.snapshot_version = read->snapshot_version;
-      return loaded_cluster{std::move(read->state), state.core->cluster_id()};
+      return loaded_cluster{std::move(read->state), state.core->cluster_id(),
+                            load_decisions(file, *state.core)};
     },
     [self, &state, options](const append_events& x) {
       auto began = std::chrono::steady_clock::now();

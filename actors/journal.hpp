@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 
 #include <caf/stateful_actor.hpp>
@@ -19,6 +20,8 @@ struct journal_actor_options {
   /// Facts after the last snapshot that make a new one worth its while.
   version_number snapshot_after = 1'000'000;
   std::chrono::milliseconds tick_interval{60'000};
+  /// What is known of decisions, for whoever loads the cluster; empty: nothing.
+  std::filesystem::path decisions{};
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
 };

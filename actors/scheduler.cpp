@@ -24,6 +24,8 @@ timestamp scheduler_state::now() const {
 void scheduler_state::take_over(loaded_cluster& loaded) {
   core = std::move(loaded.state);
   cluster_id = loaded.cluster_id;
+  if (loaded.decided)
+    decided = std::move(*loaded.decided);
   durable = core->version();
   // Whatever the journal has seen lies before this leader's time.
   wall = wall_clock{std::max(now(), core->last_time()), self->clock().now()};
@@ -88,7 +90,8 @@ void scheduler_state::turn() {
     core->advance(now());
   propose();
   for (auto& x : core->take_events()) {
-    decided.take(x);
+    if (decided.take(x) && keeper)
+      unkept.add(x.version, x);
     waiting.push_back(std::move(x));
   }
   if (auto work = core->take_work(); !work.empty())
@@ -133,8 +136,10 @@ void scheduler_state::append() {
         journal_trouble.clear();
         facts->take(*batch, *core);
         self->send(watch, event_batch{batch});
+        durable_mark = runtime::mark_of(batch->back());
         release(last);
         turn();
+        keep_decided();
       },
       [this](caf::error& x) { self->quit(std::move(x)); });
 }
@@ -174,8 +179,9 @@ void scheduler_state::propose() {
         attempts->take(*x.places, is_gang);
         measure_round(began);
         turn();
-        // Nobody waits for it.
+        // Nobody waits for these.
         weigh_round(std::move(round), *nodes, *asks, *x.places);
+        keep_decided();
       },
       [this, compared_as, policy = batch->policy](const caf::error& x) {
         log::error("scheduler: policy {} does not answer: {}", policy,
@@ -195,8 +201,42 @@ void scheduler_state::weigh_round(
   if (by == nullptr)
     by = runtime::placement::make_policy(round.policy);
   // One that is not built in keeps to itself what it thinks.
-  if (by != nullptr)
-    decided.note_round(std::move(round), weigh(*by, nodes, asks, x));
+  if (by == nullptr)
+    return;
+  runtime::noted_round noted{std::move(round), {}};
+  for (auto& y : weigh(*by, nodes, asks, x))
+    noted.asks.push_back(
+      std::make_shared<const runtime::placement::weighed_ask>(std::move(y)));
+  auto last = noted.what.last;
+  if (keeper)
+    unkept.add(last, noted);
+  decided.note_round(std::move(noted));
+}
+
+void scheduler_state::keep_decided() {
+  if (!keeper || keeping || !durable_mark)
+    return;
+  auto batch = unkept.next(*durable_mark, core->version(), decided);
+  if (!batch)
+    return;
+  keeping = true;
+  self
+    ->request(keeper, options.keep_timeout,
+              keep_decisions{std::make_shared<const runtime::decision_batch>(
+                std::move(*batch))})
+    .then(
+      [this](const decisions_kept& x) {
+        keeping = false;
+        if (x.wants_whole)
+          unkept.begin_anew();
+        keep_decided();
+      },
+      [this](const caf::error& x) {
+        // The next would only wait behind it.
+        log::error("scheduler: decisions are not kept any more: {}",
+                   self->system().render(x));
+        keeper = nullptr;
+      });
 }
 
 uint64_t scheduler_state::ask_shadow(const std::string& policy,
@@ -338,13 +378,15 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
 
 scheduler_actor::behavior_type
 scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
-          scheduler_options options, journal_actor journal, watch_actor watch) {
+          scheduler_options options, journal_actor journal, watch_actor watch,
+          decisions_actor keeper) {
   auto& state = self->state;
   state.options = std::move(options);
   state.facts.emplace(state.options.meters);
   state.attempts.emplace(state.options.meters);
   state.journal = std::move(journal);
   state.watch = std::move(watch);
+  state.keeper = std::move(keeper);
   // Nothing else is heard before the state is there.
   self->request(state.journal, caf::infinite, load_cluster{})
     .await([&state](loaded_cluster& x) { state.take_over(x); },

@@ -13,7 +13,8 @@
 #include "messages/interfaces.hpp"
 
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/decisions.hpp"
+#include "runtime/decisions/decisions.hpp"
+#include "runtime/decisions/unkept.hpp"
 #include "runtime/metrics/attempt_meter.hpp"
 #include "runtime/metrics/fact_meter.hpp"
 #include "runtime/vitals.hpp"
@@ -33,6 +34,8 @@ struct scheduler_options {
   /// Pause before a journal that was in trouble is tried again.
   std::chrono::milliseconds journal_retry{1'000};
   std::chrono::milliseconds tick_interval{1'000};
+  /// How long keeping what was decided may take. Then it is kept no more.
+  std::chrono::milliseconds keep_timeout{60'000};
   std::shared_ptr<runtime::controller_meters> meters
     = std::make_shared<runtime::controller_meters>();
 };
@@ -83,6 +86,8 @@ struct scheduler_state {
                    const runtime::placement::table& nodes,
                    const std::vector<runtime::placement::ask>& asks,
                    const runtime::placement::proposal& x);
+  /// Has DECISIONS keep what is new and durable, one batch after the other.
+  void keep_decided();
   void measure_round(std::chrono::steady_clock::time_point began);
 
   scheduler_actor::pointer self;
@@ -90,11 +95,15 @@ struct scheduler_state {
   journal_actor journal;
   watch_actor watch;
   nodes_actor nodes;
+  /// Null: nobody keeps what was decided.
+  decisions_actor keeper;
   std::shared_ptr<runtime::cluster> core;
   runtime::vitals vitals;
   std::map<std::string, policy_actor> policies;
   wall_clock wall;
   version_number durable = 0;
+  /// The last durable fact of this leader.
+  std::optional<runtime::fact_mark> durable_mark;
   bool appending = false;
   /// Why the last facts could not be written; empty if they were.
   std::string journal_trouble;
@@ -104,6 +113,8 @@ struct scheduler_state {
   std::optional<compared_round> compared;
   uint64_t last_compared = 0;
   runtime::decisions decided;
+  runtime::unkept_decisions unkept;
+  bool keeping = false;
   /// As the policies, to tell what these thought.
   std::map<std::string, std::unique_ptr<runtime::placement::policy>> explainers;
   std::deque<std::pair<version_number, std::function<void()>>> held;
@@ -111,10 +122,11 @@ struct scheduler_state {
   std::string cluster_id;
 };
 
-/// SCHEDULER over what `journal` holds. Work goes to the nodes that `nodes` finds
-/// and facts to `watch`.
+/// SCHEDULER over what `journal` holds. Work goes to the nodes that `nodes` finds,
+/// facts to `watch`, and what was decided to `keeper`, if there is one.
 scheduler_actor::behavior_type
 scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
-          scheduler_options options, journal_actor journal, watch_actor watch);
+          scheduler_options options, journal_actor journal, watch_actor watch,
+          decisions_actor keeper);
 
 } // namespace troupe

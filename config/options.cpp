@@ -498,10 +498,12 @@ controller_of(const daemon_options& x) {
   if (!threads)
     return make_unexpected(threads.error());
   controller_options result;
-  if (x.journal == "memory")
+  if (x.journal == "memory") {
     result.black_box.store.bytes_max = memory_output_bytes_max;
-  else
+  } else {
     result.black_box.store.file = fs::path{x.data} / "output.db";
+    result.decisions.file = fs::path{x.data} / "decisions.log";
+  }
   result.guard = guard;
   result.audit = *audit;
   result.http = std::move(*http);

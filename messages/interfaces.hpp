@@ -40,9 +40,11 @@ class exchange;
 
 namespace troupe::runtime {
 class cluster;
+class decisions;
 class journal;
 struct cluster_image;
 struct cluster_figures;
+struct decision_batch;
 } // namespace troupe::runtime
 
 namespace troupe::runtime::placement {
@@ -163,6 +165,18 @@ struct load_cluster {};
 struct loaded_cluster {
   std::shared_ptr<runtime::cluster> state;
   std::string cluster_id;
+  /// What is still known of how it was decided; null: nothing.
+  std::shared_ptr<runtime::decisions> decided{};
+};
+
+/// Gives what is known of decisions to whoever keeps it.
+struct keep_decisions {
+  std::shared_ptr<const runtime::decision_batch> batch;
+};
+
+/// Says that the next batch may come; with `wants_whole`, that it must tell all.
+struct decisions_kept {
+  bool wants_whole = false;
 };
 
 /// Asks the journal for facts after `since`, at most `count_max`.
@@ -346,6 +360,10 @@ using scheduler_actor = caf::typed_actor<
   caf::reacts_to<atom::tick>,
   // INTERNAL: gives the facts that have gathered to the journal.
   caf::reacts_to<atom::flush>>;
+
+/// DECISIONS: keeps on disk why tasks were placed where they are.
+using decisions_actor
+  = caf::typed_actor<caf::replies_to<keep_decisions>::with<decisions_kept>>;
 
 /// PLANNER: rehearses one change on copies of the cluster, in a thread of its own,
 /// and ends.
@@ -547,6 +565,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::proposed_places)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::event_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::load_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::loaded_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::keep_decisions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::decisions_kept)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::append_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::appended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::await_version)

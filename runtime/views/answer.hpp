@@ -10,7 +10,7 @@
 #include "messages/timestamp.hpp"
 
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/decisions.hpp"
+#include "runtime/decisions/decisions.hpp"
 #include "runtime/vitals.hpp"
 
 namespace troupe::runtime {

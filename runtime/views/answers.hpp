@@ -11,7 +11,7 @@
 #include "messages/view.hpp"
 
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/decisions.hpp"
+#include "runtime/decisions/decisions.hpp"
 #include "runtime/vitals.hpp"
 
 namespace troupe::runtime::views {

@@ -22,11 +22,15 @@ struct stage {
   journal_actor journal;
   watch_actor watch;
   nodes_actor nodes;
+  decisions_actor keeper;
   /// Appends that wait for their answer.
   std::deque<std::pair<version_number, caf::typed_response_promise<appended>>>
     appends;
   /// Facts of each append.
   std::vector<size_t> sizes;
+  /// What DECISIONS was told, and what it answers.
+  std::vector<std::shared_ptr<const runtime::decision_batch>> kept;
+  bool wants_whole = false;
   bool prompt = true;
 
   explicit stage(uint64_t seed = 0) : world(seed) {
@@ -48,8 +52,16 @@ struct stage {
         };
       });
     watch = world.fake<watch_actor>("watch");
+    keeper = world.fake<decisions_actor>(
+      "decisions", [this](caf::event_based_actor*) -> caf::behavior {
+        return {[this](const keep_decisions& x) {
+          kept.push_back(x.batch);
+          return decisions_kept{std::exchange(wants_whole, false)};
+        }};
+      });
     nodes = world.fake<nodes_actor>("nodes");
-    aut = world.system().spawn(scheduler, scheduler_options{}, journal, watch);
+    aut = world.system().spawn(scheduler, scheduler_options{}, journal, watch,
+                               keeper);
     caf::anon_send(aut, nodes);
     world.settle();
     sizes.clear();
@@ -437,4 +449,32 @@ TEST_CASE("a rehearsal is answered and leaves no facts") {
   REQUIRE(answer->value);
   CHECK_FALSE(answer->value->refused);
   CHECK(s.sizes.empty());
+}
+
+TEST_CASE("what was decided is kept when it is durable, and all of it if that "
+          "is asked for") {
+  stage s;
+  s.serve("binpack", well_behaved);
+  s.join("a");
+  s.kept.clear();
+  s.prompt = false;
+  static_cast<void>(s.submit("web"));
+  s.world.settle();
+  s.acknowledge();
+  s.world.settle();
+  // The placement is on its way to the journal.
+  REQUIRE(s.appends.size() == 1);
+  auto placed = s.appends.front().first;
+  CHECK(s.kept.empty());
+  s.wants_whole = true;
+  s.acknowledge();
+  s.world.settle();
+  REQUIRE(s.kept.size() == 2);
+  CHECK_FALSE(s.kept[0]->whole);
+  CHECK(s.kept[0]->until.version == placed);
+  REQUIRE(s.kept[0]->notes.size() == 1);
+  auto& round = std::get<runtime::noted_round>(s.kept[0]->notes[0]);
+  CHECK(round.what.last == placed);
+  CHECK(s.kept[1]->whole);
+  CHECK(s.kept[1]->notes.size() == 1);
 }

@@ -74,6 +74,42 @@ class Kill(ClusterTest):
         self.wait_for_task("long.0", "succeeded")
         self.assertEqual(pids.read_text().split(), [str(pid)])
 
+    def test_why_says_the_same_after_the_controller_was_killed(self):
+        controller = self.controller()
+        for name in ("n1", "n2"):
+            self.node(controller, name)
+        self.wait_for_nodes(2)
+        self.submit(shell("exec sleep 1000", name="web", kind="service",
+                          count=2, strategy="spread"))
+        for task in ("web.0", "web.1"):
+            self.wait_for_task(task, "running")
+        self.submit(shell("true", name="picky", requires={"disk": "ssd"}))
+        def why():
+            return [{key: x[key] for key in ("decision", "nodes", "strategy")}
+                    for x in (self.get(f"/v1/tasks/{task}/why")
+                              for task in ("web.0", "web.1"))]
+        before = why()
+        self.assertEqual(before[0]["decision"]["policy"], "spread")
+        kept = self.folder / "controller" / "decisions.log"
+        eventually(lambda: kept.exists() and "spread" in kept.read_text(),
+                   "they are on disk")
+        # More work, so that the present is another than then.
+        self.submit(shell("exec sleep 1000", name="more", kind="service",
+                          count=3))
+        self.wait_for_task("more.2", "running")
+        for _ in range(2):
+            controller.kill()
+            controller = self.start_again(controller)
+            self.wait_for_nodes(2)
+            self.assertEqual(why(), before)
+        # Garbage is no reason not to start, and no answer.
+        controller.kill()
+        kept.write_bytes(b"\0garbage\n" * 100)
+        controller = self.start_again(controller)
+        self.wait_for_nodes(2)
+        self.assertNotIn("decision", self.get("/v1/tasks/web.0/why"))
+        self.assertIn("decisions.log, line 1: damaged", controller.log_text())
+
     def check_each_ran_once(self, file, count):
         lines = self.lines_of(file)
         self.assertEqual(len(lines), len(set(lines)), "a task ran twice")

@@ -65,9 +65,10 @@ void house::start_controller() {
                    self->spawn(troupe::watch, watch_options{}, journal_));
      }});
   children.push_back({"scheduler", [this](caf::event_based_actor* self) {
-                        return keep(scheduler_, self->spawn(troupe::scheduler,
-                                                            options_.scheduler,
-                                                            journal_, watch_));
+                        return keep(scheduler_,
+                                    self->spawn(troupe::scheduler,
+                                                options_.scheduler, journal_,
+                                                watch_, decisions_actor{}));
                       }});
   for (auto& strategy : options_.strategies)
     children.push_back(

@@ -51,7 +51,8 @@ TEST_CASE("why a task is where it is tells the nodes as they were then") {
   h.decide(stop_job{"web"});
   REQUIRE(h.await({"web", 0}, task_state::stopped, 30s));
   CHECK(why(h, {"web", 0}).at("decision") == before.at("decision"));
-  // Decisions are not in the journal: who takes over tells of the present.
+  // Decisions are not in the journal, and nobody keeps them here: who takes over
+  // tells of the present.
   h.kill_controller();
   h.world.pass(2s);
   h.start_controller();

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/decisions.hpp"
+#include "runtime/decisions/decisions.hpp"
 
 #include "tests/unit/cluster_fixture.hpp"
 

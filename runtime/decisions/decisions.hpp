@@ -10,13 +10,13 @@
 /// them gives up its oldest, so that a flood of batch tasks washes away its own.
 ///
 /// Not a part of the cluster's state: it follows from facts, but at the price of
-/// deciding them again. A controller begins without; `replay` decides anew.
+/// deciding them again. What a controller noted is kept in a file (`file.hpp`) for
+/// the next one on this machine; without, `replay` decides anew.
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -24,28 +24,10 @@
 #include "messages/ids.hpp"
 #include "messages/timestamp.hpp"
 
+#include "runtime/decisions/note.hpp"
 #include "runtime/placement/weighing.hpp"
 
 namespace troupe::runtime {
-
-/// A proposal that was carried out by the facts `first` to `last`.
-struct decided_round {
-  std::string policy;
-  timestamp at;
-  version_number first = 0;
-  version_number last = 0;
-};
-
-/// Who had to go so that a task fitted.
-struct made_room {
-  struct victim {
-    task_ref task;
-    /// What it counted as.
-    int32_t priority = 0;
-    bool operator==(const victim&) const = default;
-  };
-  std::vector<victim> victims;
-};
 
 class decisions {
 public:
@@ -56,10 +38,18 @@ public:
 
   /// Notes what was thought of `asks` in a round. Of one that placed nobody `last`
   /// is below `first`.
+  void note_round(noted_round x);
   void
   note_round(decided_round x, const std::vector<placement::weighed_ask>& asks);
-  /// Hears every fact, in order.
-  void take(const event& x);
+  /// Hears every fact, in order. Says whether it is one of those that matter here:
+  /// to hear of these alone comes to the same.
+  bool take(const event& x);
+
+  /// What is known, so that another who notes all of it in order knows the same.
+  [[nodiscard]] std::vector<decision_note> notes() const;
+  void note(decision_note x);
+  /// Forgets which places are kept, when facts were missed.
+  void forget_places() { pending_.clear(); }
 
   struct decision {
     const decided_round* round = nullptr;
@@ -79,32 +69,44 @@ public:
   [[nodiscard]] size_t size() const { return size_; }
 
 private:
-  struct kept_round {
-    decided_round what;
-    std::vector<placement::weighed_ask> asks;
-  };
   struct pending_place {
     version_number held = 0;
     std::string gang;
   };
 
-  void keep(kept_round& to, const placement::weighed_ask& x);
+  /// By what they are, not where.
+  struct class_order {
+    using is_transparent = void;
+    using class_ptr = std::shared_ptr<const placement::task_class>;
+    static const placement::task_class& of(const class_ptr& x) { return *x; }
+    static const placement::task_class& of(const placement::task_class& x) {
+      return x;
+    }
+    template <class X, class Y>
+    bool operator()(const X& x, const Y& y) const {
+      return of(x) < of(y);
+    }
+  };
+
+  void keep(noted_round& to, const weighed_ask_ptr& x);
   void forget_oldest();
   /// Forgets the first decision about `of` of the round that began with `first`,
   /// or the first that placed at most `placed_max` tasks.
   void drop(const placement::task_class& of, version_number first,
             uint32_t placed_max = UINT32_MAX);
-  [[nodiscard]] const kept_round* round_of(version_number x) const;
+  [[nodiscard]] const noted_round* round_of(version_number x) const;
   void note_room(version_number held);
 
   size_t most_;
   size_t size_ = 0;
   /// [first fact]
-  std::map<version_number, kept_round> rounds_;
+  std::map<version_number, noted_round> rounds_;
   /// [class] First facts of the rounds that have one of it, oldest first.
-  std::map<placement::task_class, std::deque<version_number>> by_class_;
-  /// Victims of the place that the next facts keep.
+  std::map<class_order::class_ptr, std::deque<version_number>, class_order>
+    by_class_;
+  /// Victims of the place that the next facts keep, and the fact that must be next.
   std::vector<made_room::victim> recent_;
+  version_number after_recent_ = 0;
   /// [fact that kept the place]
   std::map<version_number, made_room> rooms_;
   /// Places that are kept, and the facts that did.

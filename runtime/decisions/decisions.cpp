@@ -1,4 +1,4 @@
-#include "runtime/decisions.hpp"
+#include "runtime/decisions/decisions.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -20,42 +20,49 @@ void cut(Map& xs, size_t most) {
 
 void decisions::note_round(decided_round x,
                            const std::vector<placement::weighed_ask>& asks) {
-  kept_round round{std::move(x), {}};
+  noted_round round{std::move(x), {}};
+  for (auto& y : asks)
+    round.asks.push_back(std::make_shared<const placement::weighed_ask>(y));
+  note_round(std::move(round));
+}
+
+void decisions::note_round(noted_round x) {
   // A round that placed nobody has no facts: it stands where they would be, and
   // the last one there says what is true.
-  auto first = round.what.first;
+  auto first = x.what.first;
   if (auto before = rounds_.find(first); before != rounds_.end()) {
     auto classes = before->second.asks;
-    for (auto& x : classes)
-      drop(*x.of, first);
+    for (auto& y : classes)
+      drop(*y->of, first);
   }
-  auto& kept = rounds_.insert_or_assign(first, std::move(round)).first->second;
-  for (auto& x : asks)
-    keep(kept, x);
+  auto asks = std::exchange(x.asks, {});
+  auto& kept = rounds_.insert_or_assign(first, std::move(x)).first->second;
+  for (auto& y : asks)
+    keep(kept, y);
   if (kept.asks.empty())
     rounds_.erase(first);
   while (size_ > most_)
     forget_oldest();
 }
 
-void decisions::keep(kept_round& to, const placement::weighed_ask& x) {
-  auto& known = by_class_[*x.of];
+void decisions::keep(noted_round& to, const weighed_ask_ptr& x) {
+  auto& known = by_class_[x->of];
   // A try that failed is told of until the next one.
   if (!known.empty() && known.back() != to.what.first) {
     auto before = rounds_.find(known.back());
-    auto failed = [&](const placement::weighed_ask& y) {
-      return y.placed == 0 && (y.of == x.of || *y.of == *x.of);
+    auto failed = [&](const weighed_ask_ptr& y) {
+      return y->placed == 0 && (y->of == x->of || *y->of == *x->of);
     };
     auto& asks = before->second.asks;
     auto rooms = rooms_.lower_bound(before->second.what.first);
     auto made_room
       = rooms != rooms_.end() && rooms->first <= before->second.what.last;
     if (!made_room && std::any_of(asks.begin(), asks.end(), failed))
-      drop(*x.of, known.back(), 0);
+      drop(*x->of, known.back(), 0);
   }
   to.asks.push_back(x);
   // `drop` may have removed the class.
-  by_class_[*x.of].push_back(to.what.first);
+  by_class_[x->of].push_back(to.what.first);
   ++size_;
 }
 
@@ -67,7 +74,7 @@ void decisions::drop(const placement::task_class& of, version_number first,
     return;
   auto& asks = round->second.asks;
   auto at = std::find_if(asks.begin(), asks.end(), [&](auto& x) {
-    return x.placed <= placed_max && *x.of == of;
+    return x->placed <= placed_max && *x->of == of;
   });
   auto listed = std::find(known->second.begin(), known->second.end(), first);
   if (at == asks.end() || listed == known->second.end())
@@ -89,7 +96,7 @@ void decisions::forget_oldest() {
                                  return a.second.front() > b.second.front();
                                });
   auto of = most->first;
-  drop(of, most->second.front());
+  drop(*of, most->second.front());
 }
 
 // -- facts -------------------------------------------------------------------
@@ -100,11 +107,15 @@ void decisions::note_room(version_number held) {
   cut(rooms_, places_max);
 }
 
-void decisions::take(const event& x) {
+bool decisions::take(const event& x) {
+  if (x.version != after_recent_)
+    recent_.clear();
   if (auto* gone = std::get_if<task_preempted>(&x.what)) {
     recent_.push_back({gone->task, gone->priority});
-    return;
+    after_recent_ = x.version + 1;
+    return true;
   }
+  auto matters = true;
   if (auto* held = std::get_if<place_held>(&x.what)) {
     pending_[held->task] = {x.version, {}};
     note_room(x.version);
@@ -113,13 +124,18 @@ void decisions::take(const event& x) {
       pending_[place.task] = {x.version, gang->gang};
     note_room(x.version);
   } else if (auto* gone = std::get_if<place_released>(&x.what)) {
-    pending_.erase(gone->task);
+    matters = pending_.erase(gone->task) > 0;
   } else if (auto* all = std::get_if<gang_released>(&x.what)) {
-    std::erase_if(pending_,
-                  [&](auto& y) { return y.second.gang == all->gang; });
-  } else if (auto* placed = std::get_if<task_placed>(&x.what);
-             placed != nullptr && !pending_.empty()) {
-    if (auto at = pending_.find(placed->task); at != pending_.end()) {
+    matters = std::erase_if(pending_,
+                            [&](auto& y) { return y.second.gang == all->gang; })
+              > 0;
+  } else {
+    auto* placed = std::get_if<task_placed>(&x.what);
+    auto at = placed == nullptr || pending_.empty()
+                ? pending_.end()
+                : pending_.find(placed->task);
+    matters = at != pending_.end();
+    if (matters) {
       origins_[x.version] = at->second.held;
       pending_.erase(at);
     }
@@ -127,11 +143,42 @@ void decisions::take(const event& x) {
   recent_.clear();
   cut(origins_, places_max);
   cut(pending_, places_max);
+  return matters;
+}
+
+// -- notes -------------------------------------------------------------------
+
+std::vector<decision_note> decisions::notes() const {
+  std::vector<decision_note> result;
+  result.reserve(rooms_.size() + origins_.size() + pending_.size()
+                 + rounds_.size());
+  for (auto& [held, room] : rooms_)
+    result.emplace_back(noted_room{held, room});
+  for (auto& [placed, held] : origins_)
+    result.emplace_back(noted_origin{placed, held});
+  for (auto& [task, place] : pending_)
+    result.emplace_back(noted_place{task, place.held, place.gang});
+  for (auto& [first, round] : rounds_)
+    result.emplace_back(round);
+  return result;
+}
+
+void decisions::note(decision_note x) {
+  if (auto* round = std::get_if<noted_round>(&x))
+    note_round(std::move(*round));
+  else if (auto* room = std::get_if<noted_room>(&x))
+    rooms_[room->held] = std::move(room->room);
+  else if (auto* origin = std::get_if<noted_origin>(&x))
+    origins_[origin->placed] = origin->held;
+  else if (auto* place = std::get_if<noted_place>(&x))
+    pending_[place->task] = {place->held, std::move(place->gang)};
+  else if (auto* fact = std::get_if<event>(&x))
+    take(*fact);
 }
 
 // -- questions ---------------------------------------------------------------
 
-const decisions::kept_round* decisions::round_of(version_number x) const {
+const noted_round* decisions::round_of(version_number x) const {
   auto at = rounds_.upper_bound(x);
   if (at == rounds_.begin())
     return nullptr;
@@ -152,13 +199,13 @@ decisions::about(version_number allocation, version_number job,
   // Best its own; and for whom room was made, what found none.
   const placement::weighed_ask* best = nullptr;
   auto best_rank = 0;
-  for (auto& x : round->asks) {
-    auto own = x.id == job;
-    if (!own && !(*x.of == of))
+  for (auto& y : round->asks) {
+    auto own = y->id == job;
+    if (!own && !(*y->of == of))
       continue;
-    auto rank = 1 + (own ? 1 : 0) + ((x.placed == 0) == made_room ? 2 : 0);
+    auto rank = 1 + (own ? 1 : 0) + ((y->placed == 0) == made_room ? 2 : 0);
     if (rank > best_rank) {
-      best = &x;
+      best = y.get();
       best_rank = rank;
     }
   }
@@ -174,8 +221,8 @@ decisions::last_try(const placement::task_class& of) const {
     return std::nullopt;
   auto& round = rounds_.at(known->second.back());
   for (auto& x : round.asks)
-    if (x.placed < x.asked && *x.of == of)
-      return decision{&round.what, &x, nullptr};
+    if (x->placed < x->asked && *x->of == of)
+      return decision{&round.what, x.get(), nullptr};
   return std::nullopt;
 }
 
