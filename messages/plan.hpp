@@ -62,8 +62,13 @@ struct planned_move {
   task_ref task;
   std::string from;
   std::string to;
+  /// When it would get its place there.
+  timestamp at;
+  /// Whether it may run until then where it is: if it ends first, it stays.
+  bool may_end_first = false;
   bool operator==(const planned_move&) const = default;
-  BOOST_DESCRIBE_CLASS(planned_move, (), (task, from, to), (), ())
+  BOOST_DESCRIBE_CLASS(planned_move, (), (task, from, to, at, may_end_first),
+                       (), ())
 };
 
 /// A task that would have to make room. Where it would go is a move.
@@ -89,8 +94,21 @@ struct planned_wait {
   uint32_t tasks = 0;
   reason why = reason::none;
   std::string message;
+  /// How many of them would wait only from a drain's deadline on, if they have not
+  /// ended by then.
+  uint32_t may_end_first = 0;
   bool operator==(const planned_wait&) const = default;
-  BOOST_DESCRIBE_CLASS(planned_wait, (), (job, tasks, why, message), (), ())
+  BOOST_DESCRIBE_CLASS(planned_wait, (),
+                       (job, tasks, why, message, may_end_first), (), ())
+};
+
+/// A node that would be drained. Services leave it at once, each for another that
+/// runs already if its job allows; batch tasks run on until the deadline.
+struct planned_drain {
+  std::string node;
+  timestamp deadline;
+  bool operator==(const planned_drain&) const = default;
+  BOOST_DESCRIBE_CLASS(planned_drain, (), (node, deadline), (), ())
 };
 
 struct plan_counts {
@@ -107,6 +125,8 @@ struct plan_counts {
 struct plan_view {
   /// Of the state that was looked at.
   version_number version = 0;
+  timestamp time;
+  std::vector<planned_drain> drains;
   std::vector<planned_move> moves;
   std::vector<planned_victim> victims;
   std::vector<planned_stop> stops;
@@ -116,8 +136,8 @@ struct plan_view {
   bool complete = true;
   bool operator==(const plan_view&) const = default;
   BOOST_DESCRIBE_CLASS(plan_view, (),
-                       (version, moves, victims, stops, does_not_fit, counts,
-                        complete),
+                       (version, time, drains, moves, victims, stops,
+                        does_not_fit, counts, complete),
                        (), ())
 };
 constexpr size_t plan_items_max = 10'000;

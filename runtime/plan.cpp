@@ -25,7 +25,7 @@ namespace {
 class future {
 public:
   explicit future(const plan_options& options)
-    : stage_{{.listen = [this](const event& x) { note_victim(x.what); },
+    : stage_{{.listen = [this](const event& x) { note(x); },
               .steps_max = options.steps_max}} {}
   future(const future&) = delete;
   future& operator=(const future&) = delete;
@@ -48,15 +48,31 @@ public:
   [[nodiscard]] version_number origin() const { return stage_.origin(); }
   [[nodiscard]] bool complete() const { return stage_.complete(); }
   [[nodiscard]] const auto& victims() const { return victims_; }
+  /// [node] Until when.
+  [[nodiscard]] const auto& drains() const { return drains_; }
+  /// Whether it ran until a drain's deadline, which it need not have lived to.
+  [[nodiscard]] bool may_end_first(const task_ref& x) const {
+    auto* job = state().find_job(x.job);
+    return overdue_.contains(x) && job != nullptr
+           && job->spec->kind == job_kind::batch;
+  }
 
 private:
-  void note_victim(const fact& x) {
-    if (auto* victim = std::get_if<task_preempted>(&x))
+  void note(const event& x) {
+    if (auto* victim = std::get_if<task_preempted>(&x.what))
       victims_.emplace(victim->task, victim->node);
+    if (auto* drain = std::get_if<node_draining>(&x.what))
+      drains_[drain->node] = drain->deadline;
+    if (auto* last = std::get_if<task_stopping>(&x.what);
+        last != nullptr && last->why == reason::drained)
+      overdue_.insert(last->task);
   }
 
   rehearsal::stage stage_;
   std::map<task_ref, std::string> victims_;
+  std::map<std::string, timestamp> drains_;
+  /// Tasks that were stopped because of a drain.
+  std::set<task_ref> overdue_;
 };
 
 // -- the change -----------------------------------------------------------------
@@ -224,6 +240,8 @@ public:
     for (auto& [name, job] : after)
       if (before.find(name) == before.end())
         compare(name, nullptr, &job);
+    for (auto& [node, deadline] : with_.drains())
+      result_.drains.push_back({node, deadline});
     for (auto& [task, node] : with_.victims())
       if (!without_.victims().contains(task))
         keep(result_.victims, result_.counts.victims,
@@ -242,24 +260,29 @@ private:
                const job_record* after) {
     auto size = std::max(before == nullptr ? 0 : before->tasks.size(),
                          after == nullptr ? 0 : after->tasks.size());
+    uint32_t late = 0;
     for (uint32_t i = 0; i < size; ++i) {
       auto from = place_in(without_.state(), before, i);
       auto to = place_in(with_.state(), after, i);
       if (from == to)
         continue;
       task_ref task{name, i};
+      auto may_end_first = !from.empty() && with_.may_end_first(task);
       if (!to.empty())
-        keep(result_.moves, result_.counts.moves, {task, from, to});
+        keep(result_.moves, result_.counts.moves,
+             {task, from, to, after->tasks[i].placed_at, may_end_first});
       else if (!waits_in(after, i))
         keep(result_.stops, result_.counts.stops, {task, from});
+      else if (may_end_first)
+        ++late;
     }
     auto waited = waiting_in(before);
     auto waits = waiting_in(after);
     if (waits > waited)
-      add_wait(*after, waits - waited);
+      add_wait(*after, waits - waited, late);
   }
 
-  void add_wait(const job_record& job, uint32_t tasks) {
+  void add_wait(const job_record& job, uint32_t tasks, uint32_t late) {
     auto how = views::wait_of(with_.state(), job, now_);
     // Who waits for the same since now knows best now for how long: by then, those
     // who run would be overdue.
@@ -268,8 +291,9 @@ private:
       how = at->second;
     result_.counts.does_not_fit += tasks;
     if (result_.does_not_fit.size() < plan_items_max)
-      result_.does_not_fit.push_back(
-        {job.name, tasks, how.why, std::move(how.message)});
+      result_.does_not_fit.push_back({job.name, tasks, how.why,
+                                      std::move(how.message),
+                                      std::min(late, tasks)});
   }
 
   const future& without_;
@@ -307,6 +331,7 @@ plan_of(const cluster_image& from, const plan_change& change,
   with.settle(until);
   auto result = difference{without, with, first, now}.run();
   result.version = with.origin();
+  result.time = from.now;
   return result;
 }
 

@@ -284,12 +284,16 @@ constexpr std::string_view answers = R"json({
     "message": {"type": "string"}, "verdicts": {"$ref": "#/components/schemas/counts"},
     "waiting": {"type": "array"}, "suggestions": {"$ref": "#/components/schemas/suggestions"}}},
 "plan": {"type": "object", "required": ["version", "moves", "victims", "stops", "doesNotFit", "counts", "complete"],
-  "properties": {"version": {"$ref": "#/components/schemas/version"},
+  "properties": {"version": {"$ref": "#/components/schemas/version"}, "time": {"$ref": "#/components/schemas/time"},
+    "drains": {"type": "array", "items": {"type": "object", "required": ["node", "deadline"], "properties": {
+      "node": {"type": "string"}, "deadline": {"$ref": "#/components/schemas/time"}}}},
     "moves": {"type": "array", "items": {"type": "object", "required": ["task", "from", "to"], "properties": {
-      "task": {"type": "string"}, "from": {"type": ["string", "null"]}, "to": {"type": "string"}}}},
+      "task": {"type": "string"}, "from": {"type": ["string", "null"]}, "to": {"type": "string"},
+      "at": {"$ref": "#/components/schemas/time"}, "mayEndFirst": {"type": "boolean"}}}},
     "victims": {"type": "array", "items": {"type": "object", "required": ["task", "node", "priority"]}},
     "stops": {"type": "array", "items": {"type": "object", "required": ["task", "node"]}},
-    "doesNotFit": {"type": "array", "items": {"type": "object", "required": ["job", "tasks", "reason", "message"]}},
+    "doesNotFit": {"type": "array", "items": {"type": "object", "required": ["job", "tasks", "reason", "message"], "properties": {
+      "mayEndFirst": {"type": "integer", "minimum": 0}}}},
     "counts": {"$ref": "#/components/schemas/counts"}, "complete": {"type": "boolean"}}},
 "workBatch": {"type": "object", "required": ["items"], "properties": {"items": {"type": "array", "items": {
   "type": "object", "required": ["sequence", "kind", "task", "attempt", "allocation"], "properties": {

@@ -57,6 +57,21 @@ class Plan(ClusterTest):
         self.assertEqual(self.get(f"/v1/nodes/{full}")["eligibility"],
                          "eligible")
 
+    def test_a_drain_lets_batch_tasks_end_until_its_deadline(self):
+        self.submit(service("web", cpu=1))
+        self.submit(shell("sleep 1000", name="sum", cpu=1))
+        for task in ("web.0", "sum.0"):
+            self.wait_for_task(task, "running")
+        node = self.task("sum.0")["node"]
+        self.assertEqual(self.task("web.0")["node"], node)
+        plan = self.plan("drain", node, code=1)
+        late = {x["task"]: x["mayEndFirst"] for x in plan["moves"]}
+        self.assertEqual(late, {"web.0": False, "sum.0": True})
+        self.assertEqual([x["node"] for x in plan["drains"]], [node])
+        said, _ = self.troupe("plan", "drain", node, code=1)
+        self.assertIn("unless it ends first", said)
+        self.assertIn(f"{node} would be empty by 20", said)
+
     def test_lost_and_added_nodes_can_be_thought_of(self):
         self.submit(service("web", cpu=1, count=12))
         self.wait_for_job("web", "running")

@@ -383,6 +383,32 @@ TEST_CASE("words of a plan become its change") {
   CHECK(holds(change({"drain", "n1"}, {.count = "2"}), "troupe plan add"));
 }
 
+TEST_CASE("a plan of a drain says what moves at once and what may end first") {
+  auto plan = json(R"({"time": "2026-01-02T10:00:00Z",
+    "drains": [{"node": "n1", "deadline": "2026-01-02T11:00:00Z"}],
+    "moves": [
+      {"task": "web.0", "from": "n1", "to": "n2", "mayEndFirst": false,
+       "at": "2026-01-02T10:00:00Z"},
+      {"task": "web.1", "from": "n1", "to": "n2", "mayEndFirst": false,
+       "at": "2026-01-02T10:00:10Z"},
+      {"task": "sum.0", "from": "n1", "to": "n2", "mayEndFirst": true,
+       "at": "2026-01-02T11:00:00Z"}],
+    "counts": {"moves": 3}, "complete": true})");
+  CHECK(show_plan(plan, {})
+        == "Moves:\n"
+           "TASK   FROM  TO  WHEN\n"
+           "web.0  n1    n2  at once\n"
+           "web.1  n1    n2  in 10s\n"
+           "sum.0  n1    n2  in 1h, unless it ends first\n"
+           "\n"
+           "n1 would be empty by 2026-01-02T11:00:00Z, in 1h at the latest.\n"
+           "Services leave at once, each when another in its place runs; batch "
+           "tasks may run until\nthen, and only those that have not ended "
+           "move. `troupe drain --deadline` sets another time.\n"
+           "\n"
+           "3 tasks would move.\n");
+}
+
 TEST_CASE("a plan shows what does not fit first, and a sum last") {
   auto plan = json(R"({"moves": [
       {"task": "web.0", "from": "n1", "to": "n2"},
@@ -403,9 +429,9 @@ TEST_CASE("a plan shows what does not fit first, and a sum last") {
            "low.0  n2          -5\n"
            "\n"
            "Moves:\n"
-           "TASK   FROM  TO\n"
-           "web.0  n1    n2\n"
-           "new.0  -     n2\n"
+           "TASK   FROM  TO  WHEN\n"
+           "web.0  n1    n2  -\n"
+           "new.0  -     n2  -\n"
            "\n"
            "1 task would start, 1 task would move, 1 task would be preempted, "
            "3 tasks would not fit.\n");

@@ -125,6 +125,53 @@ TEST_CASE("a node that is drained gives its tasks to the others") {
   CHECK(text(x.plan(change)) == "web.0 n1->n2\nweb.1 n1->n2\nweb.2 n1->n2\n");
 }
 
+TEST_CASE("a drain moves services at once, and batch tasks at its deadline if "
+          "they have not ended") {
+  fixture x;
+  x.run(a_job("web").tasks(1));
+  x.submit(a_job("sum").tasks(2));
+  x.settle();
+  REQUIRE(x.node_of({"sum", 1}) == "n1");
+  plan_change change;
+  change.drain_nodes = {"n1"};
+  auto plan = x.plan(change);
+  auto hour = x.now + milliseconds{1h};
+  REQUIRE(plan.drains == std::vector<planned_drain>{{"n1", hour}});
+  CHECK(plan.time == x.now);
+  REQUIRE(plan.moves.size() == 3);
+  for (auto& move : plan.moves) {
+    auto batch = move.task.job == "sum";
+    CHECK(move.may_end_first == batch);
+    // The one that takes its place must have served for a moment.
+    if (batch)
+      CHECK(move.at == hour);
+    else
+      CHECK(move.at < x.now + milliseconds{1min});
+  }
+  // Who is lost has no time to end.
+  plan_change loss;
+  loss.lose_nodes = {"n1"};
+  plan = x.plan(loss);
+  CHECK(plan.drains.empty());
+  CHECK(plan.moves.size() == 3);
+  for (auto& move : plan.moves) {
+    CHECK_FALSE(move.may_end_first);
+    CHECK(move.at == x.now);
+  }
+}
+
+TEST_CASE("batch tasks that fit nowhere else have until the deadline to end") {
+  fixture x;
+  x.submit(a_job("sum").tasks(12));
+  x.settle();
+  plan_change change;
+  change.drain_nodes = {"n1"};
+  auto plan = x.plan(change);
+  REQUIRE(plan.does_not_fit.size() == 1);
+  CHECK(plan.does_not_fit[0].tasks == 4);
+  CHECK(plan.does_not_fit[0].may_end_first == 4);
+}
+
 TEST_CASE("a service that a drain leaves without a place is missed once") {
   fixture x;
   x.run(a_job("web").tasks(1));

@@ -1,5 +1,8 @@
+#include <functional>
+
 #include <fmt/format.h>
 
+#include "tools/troupe/figures.hpp"
 #include "tools/troupe/show.hpp"
 
 namespace troupe::tools {
@@ -13,7 +16,8 @@ constexpr size_t rows_max = 20;
 std::string
 section(const json_value& plan, std::string_view key, std::string_view title,
         const std::vector<std::string>& titles,
-        std::vector<cell> (*row_of)(const json_value& item), const screen& s) {
+        const std::function<std::vector<cell>(const json_value& item)>& row_of,
+        const screen& s) {
   auto& items = elements(field(plan, key));
   if (items.empty())
     return {};
@@ -28,8 +32,43 @@ section(const json_value& plan, std::string_view key, std::string_view title,
   return result + '\n';
 }
 
-std::vector<cell> move_row(const json_value& x) {
-  return {text(x, "task"), text(x, "from"), text(x, "to")};
+bool may_end_first(const json_value& x) {
+  auto& said = field(x, "mayEndFirst");
+  return said.is_bool() && said.get_bool();
+}
+
+/// How long after the plan's own time.
+std::string when_text(const json_value& plan, const json_value& x) {
+  auto now = moment(plan, "time");
+  auto at = moment(x, "at");
+  if (!now || !at)
+    return {};
+  auto wait = *at - *now;
+  auto result
+    = wait < std::chrono::seconds{1} ? "at once" : "in " + age_text(wait);
+  return may_end_first(x) ? result + ", unless it ends first" : result;
+}
+
+/// When nodes would be empty, and what goes on until then.
+std::string drains_text(const json_value& plan) {
+  auto& moves = elements(field(plan, "moves"));
+  auto late = std::any_of(moves.begin(), moves.end(), may_end_first);
+  for (auto& x : elements(field(plan, "doesNotFit")))
+    late = late || whole(x, "mayEndFirst") > 0;
+  std::string result;
+  for (auto& x : elements(field(plan, "drains")))
+    if (late) {
+      auto now = moment(plan, "time");
+      auto at = moment(x, "deadline");
+      result += fmt::format("{} would be empty by {}{} at the latest.\n",
+                            inert(text(x, "node")), text(x, "deadline"),
+                            now && at ? ", in " + age_text(*at - *now) : "");
+    }
+  if (late)
+    result += "Services leave at once, each when another in its place runs; "
+              "batch tasks may run until\nthen, and only those that have not "
+              "ended move. `troupe drain --deadline` sets another time.\n\n";
+  return result;
 }
 
 std::vector<cell> victim_row(const json_value& x) {
@@ -75,14 +114,19 @@ std::string sum_text(const json_value& plan) {
 } // namespace
 
 std::string show_plan(const json_value& plan, const screen& s) {
-  auto result
-    = section(plan, "doesNotFit", "Does not fit", {"JOB", ">TASKS", "WHY"},
-              wait_row, s)
-      + section(plan, "victims", "Makes room", {"TASK", "NODE", ">PRIORITY"},
-                victim_row, s)
-      + section(plan, "moves", "Moves", {"TASK", "FROM", "TO"}, move_row, s)
-      + section(plan, "stops", "Stops", {"TASK", "NODE"}, stop_row, s)
-      + sum_text(plan);
+  auto result = section(plan, "doesNotFit", "Does not fit",
+                        {"JOB", ">TASKS", "WHY"}, wait_row, s)
+                + section(plan, "victims", "Makes room",
+                          {"TASK", "NODE", ">PRIORITY"}, victim_row, s)
+                + section(
+                  plan, "moves", "Moves", {"TASK", "FROM", "TO", "WHEN"},
+                  [&](const json_value& x) -> std::vector<cell> {
+                    return {text(x, "task"), text(x, "from"), text(x, "to"),
+                            when_text(plan, x)};
+                  },
+                  s)
+                + section(plan, "stops", "Stops", {"TASK", "NODE"}, stop_row, s)
+                + drains_text(plan) + sum_text(plan);
   auto& complete = field(plan, "complete");
   if (complete.is_bool() && !complete.get_bool())
     result += "More would follow; only the first steps were looked at.\n";
