@@ -12,13 +12,14 @@ decisions_kept decisions_state::keep(const runtime::decision_batch& x) {
   if (retry_at && now < *retry_at)
     return {};
   if (std::exchange(retry_at, std::nullopt) && !x.whole)
-    return {true};
-  if (auto ok = file->keep(x); !ok) {
-    log::warn("decisions are not kept for after a restart: {}", ok.error());
+    return {true, {}};
+  auto bytes = file->keep(x);
+  if (!bytes) {
+    log::warn("decisions are not kept for after a restart: {}", bytes.error());
     retry_at = now + options.retry;
     return {};
   }
-  return {file->is_long()};
+  return {file->is_long(), milliseconds{*bytes / options.bytes_per_ms}};
 }
 
 decisions_actor::behavior_type decisions_state::make_behavior() {

@@ -23,6 +23,9 @@ struct decisions_options {
   std::string cluster_id{};
   /// Pause after the file could not be written.
   std::chrono::milliseconds retry{60'000};
+  /// Written for each millisecond at most, over time: a flood of decisions is kept
+  /// in part, and costs little beside making them.
+  uint64_t bytes_per_ms = 1'000;
 };
 
 /// State of DECISIONS. Runs on a thread of its own, since it waits for the disk.

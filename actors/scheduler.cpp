@@ -214,7 +214,7 @@ void scheduler_state::weigh_round(
 }
 
 void scheduler_state::keep_decided() {
-  if (!keeper || keeping || !durable_mark)
+  if (!keeper || keeping || !durable_mark || self->clock().now() < keep_after)
     return;
   auto batch = unkept.next(*durable_mark, core->version(), decided);
   if (!batch)
@@ -227,6 +227,7 @@ void scheduler_state::keep_decided() {
     .then(
       [this](const decisions_kept& x) {
         keeping = false;
+        keep_after = self->clock().now() + x.pause;
         if (x.wants_whole)
           unkept.begin_anew();
         keep_decided();
@@ -371,6 +372,7 @@ scheduler_actor::behavior_type scheduler_state::make_behavior() {
       self->delayed_send(self, options.tick_interval, atom::tick_v);
       alive.note_mailbox(self->mailbox().size());
       turn();
+      keep_decided();
     },
     [this](atom::flush) { turn(); },
   };

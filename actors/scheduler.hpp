@@ -115,6 +115,8 @@ struct scheduler_state {
   runtime::decisions decided;
   runtime::unkept_decisions unkept;
   bool keeping = false;
+  /// When the next batch may go.
+  std::chrono::steady_clock::time_point keep_after;
   /// As the policies, to tell what these thought.
   std::map<std::string, std::unique_ptr<runtime::placement::policy>> explainers;
   std::deque<std::pair<version_number, std::function<void()>>> held;

@@ -174,9 +174,11 @@ struct keep_decisions {
   std::shared_ptr<const runtime::decision_batch> batch;
 };
 
-/// Says that the next batch may come; with `wants_whole`, that it must tell all.
+/// Says that the next batch may come after `pause`; with `wants_whole`, that it
+/// must tell all.
 struct decisions_kept {
   bool wants_whole = false;
+  milliseconds pause{0};
 };
 
 /// Asks the journal for facts after `since`, at most `count_max`.

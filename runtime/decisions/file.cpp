@@ -34,7 +34,7 @@ void decision_file::close() {
     ::close(std::exchange(fd_, -1));
 }
 
-expected<void, std::string> decision_file::keep(const decision_batch& x) {
+expected<uint64_t, std::string> decision_file::keep(const decision_batch& x) {
   if (x.whole)
     return write_anew(whole_text(x));
   TROUPE_ASSERT(fd_ >= 0);
@@ -71,7 +71,8 @@ std::string decision_file::whole_text(const decision_batch& x) const {
   return head + mark_line(x.until);
 }
 
-expected<void, std::string> decision_file::write_anew(const std::string& text) {
+expected<uint64_t, std::string>
+decision_file::write_anew(const std::string& text) {
   close();
   auto made = path_;
   made += ".new";
@@ -88,10 +89,10 @@ expected<void, std::string> decision_file::write_anew(const std::string& text) {
     return result;
   }
   whole_bytes_ = bytes_;
-  return {};
+  return bytes_;
 }
 
-expected<void, std::string> decision_file::write(const std::string& text) {
+expected<uint64_t, std::string> decision_file::write(const std::string& text) {
   for (size_t done = 0; done < text.size();) {
     auto n = ::write(fd_, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR)
@@ -104,7 +105,7 @@ expected<void, std::string> decision_file::write(const std::string& text) {
     done += static_cast<size_t>(n);
   }
   bytes_ += text.size();
-  return {};
+  return text.size();
 }
 
 } // namespace troupe::runtime

@@ -32,10 +32,11 @@ public:
   decision_file& operator=(const decision_file&) = delete;
   ~decision_file();
 
-  /// Writes `x` after what is there; if it is whole, instead of that.
+  /// Writes `x` after what is there; if it is whole, instead of that. Returns how
+  /// many bytes that took.
   /// REQUIRES: the first one is whole, and so is the next one after an error.
   /// Errors: a sentence for the operator.
-  [[nodiscard]] expected<void, std::string> keep(const decision_batch& x);
+  [[nodiscard]] expected<uint64_t, std::string> keep(const decision_batch& x);
 
   [[nodiscard]] bool is_long() const {
     return bytes_ > whole_bytes_ + more_bytes_max;
@@ -43,8 +44,9 @@ public:
 
 private:
   [[nodiscard]] std::string whole_text(const decision_batch& x) const;
-  [[nodiscard]] expected<void, std::string> write_anew(const std::string& text);
-  [[nodiscard]] expected<void, std::string> write(const std::string& text);
+  [[nodiscard]] expected<uint64_t, std::string>
+  write_anew(const std::string& text);
+  [[nodiscard]] expected<uint64_t, std::string> write(const std::string& text);
   void close();
 
   std::filesystem::path path_;
