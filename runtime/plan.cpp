@@ -15,6 +15,7 @@
 
 #include "runtime/rehearsal/stage.hpp"
 #include "runtime/views/condition.hpp"
+#include "runtime/views/outlook.hpp"
 
 namespace troupe::runtime {
 
@@ -220,8 +221,11 @@ using waits = std::map<std::string, views::condition>;
 waits waits_in(const future& x) {
   waits result;
   for (auto& [name, job] : x.state().jobs())
-    if (waiting_in(&job) > 0)
-      result.emplace(name, views::wait_of(x.state(), job, x.now()));
+    if (waiting_in(&job) > 0) {
+      auto& how = result.emplace(name, views::wait_of(x.state(), job, x.now()))
+                    .first->second;
+      how.message += views::outlook_text(x.state(), job, x.now());
+    }
   return result;
 }
 

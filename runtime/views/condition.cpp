@@ -61,14 +61,6 @@ bool is_about_room(reason why) {
          || why == reason::colocation || why == reason::exclusive;
 }
 
-/// When it starts, as far as anybody knows.
-std::string text_of_start(const reserved_head& x, timestamp now) {
-  if (!x.places.overdue && x.places.at > now)
-    return "is expected to start in " + about(x.places.at - now);
-  return "starts nobody knows when: whoever has its place has run for longer "
-         "than was expected";
-}
-
 /// Whom it would delay.
 std::string text_of_delay(const reserved_head& x, timestamp now) {
   auto result = "where it would fit, places are kept for " + x.job
@@ -190,6 +182,13 @@ ended_task(const job_record& job, const task_record& task, uint32_t index) {
 }
 
 } // namespace
+
+std::string text_of_start(const reserved_head& x, timestamp now) {
+  if (!x.places.overdue && x.places.at > now)
+    return "is expected to start in " + about(x.places.at - now);
+  return "starts nobody knows when: whoever has its place has run for longer "
+         "than was expected";
+}
 
 uint32_t task_count(const job_record& job) {
   return std::max(job.wanted(), static_cast<uint32_t>(job.tasks.size()));

@@ -20,6 +20,9 @@ struct condition {
   std::string message;
 };
 
+/// When it starts, as far as jobs say how long they run.
+[[nodiscard]] std::string text_of_start(const reserved_head& x, timestamp now);
+
 /// One past the last index that `job` has a task for. Tasks beyond its count
 /// are on their way out.
 [[nodiscard]] uint32_t task_count(const job_record& job);

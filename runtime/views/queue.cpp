@@ -9,6 +9,7 @@
 
 #include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
+#include "runtime/views/outlook.hpp"
 #include "runtime/views/page.hpp"
 #include "runtime/views/sentences.hpp"
 
@@ -90,6 +91,7 @@ boost::json::value write_view(const present& p, const queue_entry& x) {
       view.message = "starts again in " + about(*view.not_before - p.now);
   } else {
     auto how = told_wait_of(p.cluster, job, p.now);
+    how.message += outlook_text(p.cluster, job, p.now);
     if (how.why == reason::waiting_for_schedule && job.schedule->next_tick)
       view.not_before = job.schedule->next_tick;
     view.tasks = job.waiting();

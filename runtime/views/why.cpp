@@ -10,6 +10,7 @@
 #include "runtime/remedy.hpp"
 #include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
+#include "runtime/views/outlook.hpp"
 #include "runtime/views/page.hpp"
 #include "runtime/views/sentences.hpp"
 
@@ -143,7 +144,7 @@ void tell_waiting(why_view& to, const present& p, const job_record& job,
   } else if (!is_for_time && !behind && found.best.empty()) {
     // As it is now, which may be newer than what was said when it was tried.
     to.why = placement::main_reason(found.refused);
-    to.message = sentence_of(found.refused);
+    to.message = sentence_of(found.refused) + start_text(p.cluster, job, p.now);
   }
   if (to.ahead > 0)
     to.message += "; " + count_of(to.ahead, "job")

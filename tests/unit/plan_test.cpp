@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "runtime/plan.hpp"
+#include "runtime/views/answer.hpp"
 
 #include "tests/unit/cluster_fixture.hpp"
 
@@ -115,6 +116,41 @@ TEST_CASE("what does not fit is told when it could start, from now on") {
     auto said = message(c.plan({.submit = {a_job("big").cpu(4)}}));
     CHECK(said.find("start") == std::string::npos);
   }
+}
+
+TEST_CASE("where nobody said how long tasks run, earlier runs tell when what "
+          "waits could start") {
+  fixture c;
+  c.submit(a_job("sum").tasks(5).cpu(4));
+  c.settle();
+  c.pass(600s);
+  for (uint32_t i = 0; i < 2; ++i)
+    c.ended({"sum", i});
+  c.settle();
+  // The third takes long, and two have just begun.
+  c.pass(100s);
+  auto why = [&](const task_ref& x) {
+    auto view = runtime::answer(c.core, {}, get_why{x, "", ""}, c.now);
+    REQUIRE(view);
+    return std::string{view->at("message").as_string()};
+  };
+  plan_change change{.submit = {a_job("next").cpu(4)}};
+  auto late = "going by 2 earlier runs of those before it, it could have "
+              "started by now: whoever has its place runs for longer than "
+              "usual";
+  CHECK(c.plan(change).does_not_fit.front().message.ends_with(late));
+  c.ended({"sum", 2});
+  c.run(a_job("web").tasks(4));
+  c.submit(a_job("next").cpu(4));
+  c.submit(a_job("later").cpu(4).priority(-1));
+  c.settle();
+  auto said = why({"next", 0});
+  CHECK_MESSAGE(said.find("; going by 3 earlier runs of those before it, it "
+                          "could start in 9 min")
+                  != std::string::npos,
+                said);
+  // Whoever is behind it waits for more than that.
+  CHECK(why({"later", 0}).find("going by") == std::string::npos);
 }
 
 TEST_CASE("a node that is drained gives its tasks to the others") {
