@@ -31,7 +31,7 @@ struct decisions_options {
 /// State of DECISIONS. Runs on a thread of its own, since it waits for the disk.
 struct decisions_state {
   static inline const char* name = "decisions";
-  census alive{name};
+  census alive{name, "controller"};
 
   explicit decisions_state(decisions_actor::pointer self) : self(self) {}
 
