@@ -99,6 +99,25 @@ struct task_usage {
                        (), ())
 };
 
+/// What a run may use at most. 0: no limit.
+struct run_limits {
+  int64_t cpu_millicores = 0;
+  int64_t memory_bytes = 0;
+  bool operator==(const run_limits&) const = default;
+  BOOST_DESCRIBE_CLASS(run_limits, (), (cpu_millicores, memory_bytes), (), ())
+};
+
+/// What an allocation may use at most while its machine holds its burst back.
+/// 0: what its job says.
+struct burst_limit {
+  allocation_id allocation;
+  int64_t cpu_millicores = 0;
+  int64_t memory_bytes = 0;
+  bool operator==(const burst_limit&) const = default;
+  BOOST_DESCRIBE_CLASS(burst_limit, (),
+                       (allocation, cpu_millicores, memory_bytes), (), ())
+};
+
 /// What a machine brings when it joins.
 struct node_profile {
   std::string name;
@@ -147,8 +166,11 @@ struct heartbeat {
   /// Health checks since the last heartbeat.
   std::vector<check_count> checks{};
   std::vector<driver_trouble> troubles{};
+  /// Of those whose bursts are held back.
+  std::vector<burst_limit> burst_limits{};
   bool operator==(const heartbeat&) const = default;
-  BOOST_DESCRIBE_CLASS(heartbeat, (), (node, used, tasks, checks, troubles), (),
+  BOOST_DESCRIBE_CLASS(heartbeat, (),
+                       (node, used, tasks, checks, troubles, burst_limits), (),
                        ())
 };
 

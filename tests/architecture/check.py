@@ -24,7 +24,7 @@ TOP_LEVEL = set(FLOORS) | {
 PURE_CORES = [
     "runtime/cluster", "runtime/placement", "runtime/agent.",
     "runtime/task.", "runtime/node.", "runtime/outbox.", "runtime/live/",
-    "runtime/rehearsal/", "runtime/plan."]
+    "runtime/rehearsal/", "runtime/plan.", "runtime/pressure/"]
 # Measures how long placement takes.
 IMPURE = {"runtime/placement/bench.cpp"}
 
