@@ -2,6 +2,7 @@
 
 /// What an agent, its tasks and its drivers say to each other on a machine.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,9 +57,12 @@ struct run_progress {
   /// Why it is to end for good, if it is.
   reason stopping = reason::none;
   std::string stop_message;
+  /// What the burst of the present attempt is held to; 0: it is not.
+  run_limits burst{};
   bool operator==(const run_progress&) const = default;
   BOOST_DESCRIBE_CLASS(run_progress, (),
-                       (attempt, begun, restarts, ends, stopping, stop_message),
+                       (attempt, begun, restarts, ends, stopping, stop_message,
+                        burst),
                        (), ())
 };
 
@@ -113,6 +117,24 @@ struct forget_run {
   bool operator==(const forget_run&) const = default;
 };
 
+/// Sets what a run may use at most from now on.
+struct limit_run {
+  run_id run;
+  /// What its job says.
+  run_limits own;
+  run_limits wanted;
+  bool operator==(const limit_run&) const = default;
+};
+
+/// Says what a run may use at most now: more memory than was wanted, if it uses
+/// more and the kernel can take none of it back.
+struct limited_run {
+  /// Why nothing has changed; empty if it has.
+  std::string error;
+  run_limits limits;
+  bool operator==(const limited_run&) const = default;
+};
+
 /// Asks for what runs or has ended here, from earlier lives of this process, and
 /// follows it from now on.
 struct adopt_runs {
@@ -158,6 +180,11 @@ struct measured_runs {
   std::optional<std::string> trouble{};
   /// Of the agent: the same of its drivers.
   std::vector<driver_trouble> troubles{};
+  /// Of the agent: the bursts that it holds back.
+  std::vector<burst_limit> burst_limits{};
+  /// Of a driver: when each of `tasks` was measured, in the same order, by the
+  /// actors' clock. Empty: now.
+  std::vector<std::chrono::steady_clock::time_point> at{};
   bool operator==(const measured_runs&) const = default;
 };
 

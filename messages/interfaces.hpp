@@ -462,6 +462,8 @@ using driver_actor = caf::typed_actor<
   // Lists what is here from earlier lives of the process.
   caf::replies_to<adopt_runs>::with<adopted_runs>,
   caf::replies_to<measure_runs>::with<measured_runs>,
+  // Moves the ceilings of a run.
+  caf::replies_to<limit_run>::with<limited_run>,
   caf::replies_to<read_log>::with<log_chunk>,
   caf::replies_to<exec_command>::with<exec_result>,
   // Tells where a port of a run is reached.
@@ -591,6 +593,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::adopted_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measure_runs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::measured_runs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::limit_run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::limited_run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_id)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::restart_kept)

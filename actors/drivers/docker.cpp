@@ -368,6 +368,25 @@ caf::result<log_chunk> docker_driver_state::read(const read_log& x) {
   return self->delegate(self->spawn(docker_read, from, now + patience), x);
 }
 
+/// What the engine has told of those that run.
+measured_runs docker_driver_state::measured() {
+  std::set<allocation_id> live;
+  for (auto& run : listeners.live())
+    live.insert(run.allocation);
+  auto now = self->clock().now();
+  std::erase_if(usages, [&](auto& x) {
+    return !live.contains(x.first)
+           || now - x.second.at > options.usage_forgotten;
+  });
+  measured_runs result;
+  for (auto& [id, x] : usages) {
+    result.tasks.push_back(x.usage);
+    result.at.push_back(x.at);
+  }
+  result.trouble = trouble;
+  return result;
+}
+
 driver_actor::behavior_type docker_driver_state::make_behavior() {
   return {
     [this](const start_run& x, task_actor& task) {
@@ -403,7 +422,7 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
     },
     [this](measure_runs) {
       adopt_if_due();
-      // Asked of the engine one by one and told with the next heartbeat.
+      // Asked of the engine one by one and told when it is asked next.
       auto me = driver_actor{self};
       for (auto id : trouble.empty() ? listeners.live() : std::vector<run_id>{})
         engine->stats(id, [me, id](expected<docker::usage, docker::failure> x) {
@@ -411,12 +430,15 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
             caf::anon_send(me, measured_runs{{{id.allocation, x->cpu_seconds,
                                                x->memory_bytes}}});
         });
-      measured_runs result;
-      for (auto& [id, usage] : usages)
-        result.tasks.push_back(usage);
-      usages.clear();
-      result.trouble = trouble;
-      return result;
+      return measured();
+    },
+    [this](const limit_run& x) -> caf::result<limited_run> {
+      ask_engine<limit_run, limited_run> ask
+        = [e = engine](auto& y, auto tell) {
+            docker_calls::limit(*e, y, std::move(tell));
+          };
+      return self->delegate(
+        self->spawn(waiter<limit_run, limited_run>, std::move(ask)), x);
     },
     [this](const read_log& x) { return read(x); },
     [this](const exec_command& x) -> caf::result<exec_result> {
@@ -446,7 +468,7 @@ driver_actor::behavior_type docker_driver_state::make_behavior() {
     [this](const run_event& x) { hear(x); },
     [this](const measured_runs& x) {
       for (auto& usage : x.tasks)
-        usages[usage.allocation] = usage;
+        usages[usage.allocation] = {usage, self->clock().now()};
       if (x.trouble)
         note_trouble(*x.trouble);
     },

@@ -35,6 +35,8 @@ struct docker_driver_options {
   std::chrono::milliseconds reader_idle{60'000};
   size_t readers_max = 64;
   std::chrono::milliseconds adopt_timeout{15'000};
+  /// What the engine has not told again for so long is no measure any more.
+  std::chrono::milliseconds usage_forgotten{30'000};
   /// How long the engine may take to send output: the first, more of it, and the
   /// rest of what has ended.
   std::chrono::milliseconds first_patience{1'000};
@@ -62,6 +64,7 @@ struct docker_driver_state {
   void remove_old();
   struct reader;
   void open_log(reader& mine, const read_log& x);
+  [[nodiscard]] measured_runs measured();
   [[nodiscard]] caf::result<log_chunk> read(const read_log& x);
 
   driver_actor::pointer self;
@@ -81,8 +84,12 @@ struct docker_driver_state {
   bool adopting = false;
   std::deque<run_id> ended;
   std::shared_ptr<runtime::docker::engine> engine;
-  /// As measured since the last heartbeat.
-  std::map<allocation_id, task_usage> usages;
+  struct measured_usage {
+    task_usage usage;
+    std::chrono::steady_clock::time_point at;
+  };
+  /// As last measured.
+  std::map<allocation_id, measured_usage> usages;
   struct output;
   struct reader {
     std::shared_ptr<docker_driver_state::output> output;

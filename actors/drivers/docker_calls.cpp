@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "runtime/base64.hpp"
+#include "runtime/pressure/pressure.hpp"
 #include "runtime/run_environment.hpp"
 
 namespace troupe::docker_calls {
@@ -108,10 +109,9 @@ docker::container_spec spec_of(const work_item& x, const std::string& node) {
   result.workdir = job.workdir;
   result.user = job.user;
   result.cpu_millicores_reserved = job.request.cpu_millicores;
-  result.cpu_millicores_limit = job.cpu_limit_millicores;
-  result.memory_bytes_limit = job.memory_limit_bytes > 0
-                                ? job.memory_limit_bytes
-                                : job.request.memory_bytes;
+  auto limits = runtime::limits_of(job);
+  result.cpu_millicores_limit = limits.cpu_millicores;
+  result.memory_bytes_limit = limits.memory_bytes;
   for (auto& port : x.ports)
     result.ports.push_back({port.container, port.host, {}});
   for (auto& volume : job.volumes)
@@ -141,6 +141,15 @@ void exec(docker::engine& engine, const exec_command& x,
         result.bad_command = y.error().kind == docker::error_kind::start_error;
       }
       tell(std::move(result));
+    });
+}
+
+void limit(docker::engine& engine, const limit_run& x,
+           std::function<void(limited_run)> tell) {
+  engine.limit(
+    x.run, x.own, x.wanted,
+    [tell = std::move(tell)](const expected<run_limits, docker::failure>& y) {
+      tell(y ? limited_run{{}, *y} : limited_run{y.error().text, {}});
     });
 }
 

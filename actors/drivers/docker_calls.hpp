@@ -29,6 +29,10 @@ spec_of(const work_item& x, const std::string& node);
 void exec(runtime::docker::engine& engine, const exec_command& x,
           std::function<void(exec_result)> tell);
 
+/// Moves the limits of one container.
+void limit(runtime::docker::engine& engine, const limit_run& x,
+           std::function<void(limited_run)> tell);
+
 /// Finds a port of a container: at its own address, where nothing answers in its
 /// place, as the engine's proxy does on the machine; or on the machine, if it has
 /// none.

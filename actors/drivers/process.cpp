@@ -2,6 +2,7 @@
 
 #include "runtime/base64.hpp"
 #include "runtime/log.hpp"
+#include "runtime/pressure/pressure.hpp"
 #include "runtime/run_environment.hpp"
 
 #include "actors/drivers/waiter.hpp"
@@ -87,9 +88,10 @@ process::run_spec spec_of(const work_item& x, const std::string& node) {
     result.env.emplace_back("PATH", default_path);
   result.workdir = job.workdir;
   result.user = job.user;
-  result.cpu_millicores_limit = job.cpu_limit_millicores;
-  // A process is limited to what it asked a limit for: its request is a plan.
-  result.memory_bytes_limit = job.memory_limit_bytes;
+  result.cpu_millicores_reserved = job.request.cpu_millicores;
+  auto limits = runtime::limits_of(job);
+  result.cpu_millicores_limit = limits.cpu_millicores;
+  result.memory_bytes_limit = limits.memory_bytes;
   result.stop_signal = runtime::signal_number(job.stop_signal);
   result.stop_grace = job.stop_grace;
   return result;
@@ -117,6 +119,23 @@ void exec(const std::shared_ptr<process::engine>& engine, const exec_command& x,
     [tell](const process::exec_result& y) { tell(result_of(y)); });
   if (!ok)
     tell(exec_result{ok.error()});
+}
+
+using limiter_actor
+  = caf::typed_actor<caf::replies_to<limit_run>::with<limited_run>>;
+
+/// Moves the limits of one run, in a thread of its own: the kernel may look for
+/// memory for a while.
+limiter_actor::behavior_type
+limiter(limiter_actor::pointer self, std::shared_ptr<process::engine> engine) {
+  return {[self, engine](const limit_run& x) {
+    self->quit();
+    auto moved
+      = engine->limit(x.run, {x.wanted.cpu_millicores, x.wanted.memory_bytes});
+    if (!moved)
+      return limited_run{moved.error(), {}};
+    return limited_run{{}, {moved->cpu_millicores, moved->memory_bytes}};
+  }};
 }
 
 } // namespace
@@ -204,6 +223,9 @@ driver_actor::behavior_type process_driver_state::make_behavior() {
           result.tasks.push_back(
             {id.allocation, usage->cpu_seconds, usage->memory_bytes});
       return result;
+    },
+    [this](const limit_run& x) -> caf::result<limited_run> {
+      return self->delegate(self->spawn<caf::detached>(limiter, engine), x);
     },
     [this](const read_log& x) { return read(x); },
     [this](const exec_command& x) -> caf::result<exec_result> {

@@ -52,9 +52,16 @@ driver_actor::behavior_type simulated_driver_state::make_behavior() {
       if (listeners.knows(x.run))
         self->send(self, ended(x.run, terminated, now()));
     },
-    [this](const forget_run& x) { listeners.forget(x.run); },
+    [this](const forget_run& x) {
+      listeners.forget(x.run);
+      limits.erase(x.run);
+    },
     [](adopt_runs) { return adopted_runs{}; },
     [](measure_runs) { return measured_runs{}; },
+    [this](const limit_run& x) {
+      limits[x.run] = x.wanted;
+      return limited_run{{}, x.wanted};
+    },
     [](const read_log&) {
       log_chunk result;
       result.ended = true;

@@ -24,6 +24,8 @@ struct simulated_driver_state {
   driver_actor::pointer self;
   wall_clock wall;
   run_listeners listeners;
+  /// Those that were moved; nothing here uses anything.
+  std::map<run_id, run_limits> limits;
 };
 
 driver_actor::behavior_type

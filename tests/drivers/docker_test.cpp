@@ -5,9 +5,11 @@
 #include <optional>
 #include <thread>
 
+#include <boost/json.hpp>
 #include <doctest/doctest.h>
 
 #include "runtime/drivers/docker/engine.hpp"
+#include "runtime/pressure/pressure.hpp"
 
 #include "tests/docker_engine.hpp"
 
@@ -119,6 +121,18 @@ public:
     return count<container_exited>([id](auto& x) { return x.run == id; });
   }
 
+  bool eventually_uses(const run_id& id, int64_t memory_bytes) {
+    auto deadline = steady_clock::now() + patience;
+    while (steady_clock::now() < deadline) {
+      auto found
+        = ask<usage>([&](auto done) { engine_->stats(id, std::move(done)); });
+      if (found && found->memory_bytes >= memory_bytes)
+        return true;
+      std::this_thread::sleep_for(50ms);
+    }
+    return false;
+  }
+
   struct log {
     std::string out;
     std::string err;
@@ -159,6 +173,32 @@ container_spec shell(const std::string& script) {
   result.command = {"sh", "-c"};
   result.args = {script};
   return result;
+}
+
+/// Keeps so many bytes of memory.
+container_spec keeper(int64_t bytes, int64_t limit) {
+  auto n = std::to_string(bytes);
+  auto result
+    = shell("(busybox head -c " + n + " /dev/zero; sleep 1000) | tail -c " + n);
+  result.memory_bytes_limit = limit;
+  return result;
+}
+
+/// What the engine itself says that a container may use.
+run_limits limits_of(const run_id& id) {
+  auto list = boost::json::parse(the_engine().ask(
+    "GET", "/containers/json?filters=%7B%22label%22:%5B%22troupe.allocation="
+             + std::to_string(id.allocation.value) + "%22%5D%7D"));
+  auto container = std::string{list.at(0).at("Id").as_string()};
+  auto found = boost::json::parse(
+    the_engine().ask("GET", "/containers/" + container + "/json"));
+  auto& host = found.at("HostConfig");
+  auto nano = host.at("NanoCpus").to_number<int64_t>();
+  auto quota = host.at("CpuQuota").to_number<int64_t>();
+  return {nano > 0    ? nano / 1'000'000
+          : quota > 0 ? quota / 100
+                      : 0,
+          host.at("Memory").to_number<int64_t>()};
 }
 
 /// Counts containers of any state that have the label `allocation`.
@@ -462,6 +502,120 @@ TEST_CASE("a running container has a usage") {
   REQUIRE(aut.wait_exit(spec.run()));
   CHECK(!ask());
   CHECK(aut.remove(spec.run()));
+}
+
+TEST_CASE("limits of a running container move, and memory in use stays") {
+  if (!can_run())
+    return;
+  constexpr auto mib = int64_t{1} << 20;
+  door aut;
+  auto spec = keeper(40 * mib, 64 * mib);
+  REQUIRE(aut.start(spec));
+  run_limits own{0, 64 * mib};
+  auto limit = [&](run_limits wanted) {
+    return aut.ask<run_limits>(
+      [&](auto done) { aut->limit(spec.run(), own, wanted, std::move(done)); });
+  };
+  CHECK(aut.eventually_uses(spec.run(), 40 * mib));
+  auto held = limit({200, 8 * mib});
+  REQUIRE(held);
+  CHECK(held->cpu_millicores == 200);
+  CHECK(held->memory_bytes >= 38 * mib);
+  CHECK(held->memory_bytes < 50 * mib);
+  CHECK(limits_of(spec.run()) == run_limits{200, held->memory_bytes});
+  REQUIRE(limit(own));
+  CHECK(limits_of(spec.run()) == own);
+  aut->kill(spec.run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(spec.run()));
+  CHECK_FALSE(limit(own));
+  CHECK(aut.remove(spec.run()));
+}
+
+TEST_CASE("a container that was given a cpu limit moves below it and back") {
+  if (!can_run())
+    return;
+  door aut;
+  auto spec = shell("sleep 1000");
+  spec.cpu_millicores_limit = 800;
+  spec.memory_bytes_limit = 32 << 20;
+  REQUIRE(aut.start(spec));
+  run_limits own{800, 32 << 20};
+  for (auto& wanted : {run_limits{300, 32 << 20}, own}) {
+    auto moved = aut.ask<run_limits>(
+      [&](auto done) { aut->limit(spec.run(), own, wanted, std::move(done)); });
+    CHECK(moved == wanted);
+    CHECK(limits_of(spec.run()) == wanted);
+  }
+  aut->kill(spec.run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(spec.run()));
+  CHECK(aut.remove(spec.run()));
+}
+
+TEST_CASE(
+  "of two containers that burn, the lower priority is held back first") {
+  if (!can_run())
+    return;
+  constexpr auto mib = int64_t{1} << 20;
+  door aut;
+  std::vector<container_spec> specs;
+  std::vector<runtime::run_sample> samples(2);
+  for (auto i : {0, 1}) {
+    specs.push_back(shell("while :; do :; done"));
+    specs.back().memory_bytes_limit = 32 * mib;
+    REQUIRE(aut.start(specs.back()));
+    auto& x = samples[static_cast<size_t>(i)];
+    x.run = specs.back().run();
+    x.priority = 5 * i;
+    x.request = {50, 16 * mib};
+    x.own = {0, 32 * mib};
+  }
+  // So little that both are above it on the busiest machine.
+  runtime::pressure core{resources{200, 512 * mib, 0, {}}};
+  auto low = samples[0].run;
+  auto order = std::vector<run_id>{};
+  auto round = [&] {
+    for (auto& x : samples) {
+      auto found = aut.ask<usage>(
+        [&](auto done) { aut->stats(x.run, std::move(done)); });
+      if (!found)
+        continue;
+      x.cpu_seconds = found->cpu_seconds;
+      x.memory_bytes = found->memory_bytes;
+      x.at = steady_clock::now();
+    }
+    for (auto& change :
+         core.take(samples, std::nullopt, steady_clock::now()).changes) {
+      order.push_back(change.run);
+      auto moved = aut.ask<run_limits>([&](auto done) {
+        aut->limit(change.run, {0, 32 * mib},
+                   {change.to.cpu_millicores, 32 * mib}, std::move(done));
+      });
+      REQUIRE(moved);
+      core.changed(change.run, change.to);
+    }
+  };
+  auto rounds_until = [&](auto condition) {
+    auto deadline = steady_clock::now() + patience;
+    while (!condition() && steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(1s);
+      round();
+    }
+    return condition();
+  };
+  CHECK(rounds_until([&] {
+    return limits_of(low) == run_limits{50, 32 * mib};
+  }));
+  REQUIRE(!order.empty());
+  CHECK(order.front() == low);
+  // The other one ends: there is room again.
+  aut->kill(specs[1].run(), [](auto&&) {});
+  REQUIRE(aut.wait_exit(specs[1].run()));
+  samples.pop_back();
+  CHECK(rounds_until([&] { return limits_of(low).cpu_millicores != 50; }));
+  aut->kill(low, [](auto&&) {});
+  REQUIRE(aut.wait_exit(low));
+  for (auto& x : specs)
+    CHECK(aut.remove(x.run()));
 }
 
 TEST_CASE("an allocation that is started twice runs once") {

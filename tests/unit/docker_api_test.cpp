@@ -224,6 +224,19 @@ TEST_CASE("deeply nested answers are refused") {
   CHECK(!read_id(std::string(100'000, '[')));
 }
 
+TEST_CASE("limits move in the way in which a container was given them") {
+  CHECK(
+    update_body({0, 64}, {250, 32})
+    == R"({"CpuPeriod":100000,"CpuQuota":25000,"Memory":32,"MemorySwap":32})");
+  CHECK(update_body({0, 64}, {0, 64})
+        == R"({"CpuPeriod":100000,"CpuQuota":-1,"Memory":64,"MemorySwap":64})");
+  CHECK(update_body({500, 0}, {250, 0}) == R"({"NanoCpus":250000000})");
+  CHECK(update_body({500, 0}, {}) == R"({"NanoCpus":500000000})");
+  CHECK(kills_at_limit(R"({"CgroupVersion":"2"})"));
+  CHECK_FALSE(kills_at_limit(R"({"CgroupVersion":"1"})"));
+  CHECK_FALSE(kills_at_limit("no"));
+}
+
 TEST_CASE("page cache does not count as memory in use") {
   auto v1 = read_stats(R"({"cpu_stats":{"cpu_usage":{"total_usage":2500000000}},
     "memory_stats":{"usage":1000,"stats":{"total_inactive_file":300,

@@ -433,6 +433,59 @@ TEST_CASE("too much memory is told, where the kernel limits it") {
           .empty());
 }
 
+TEST_CASE("limits of a running process move, and memory in use stays") {
+  auto scratch = scratch_directory{};
+  auto agent = test_agent{scratch.path};
+  CHECK(agent->limit(run_of(1), {}).error() == "it does not run");
+  if (!agent->limits_enforced())
+    return;
+  // The shell keeps 2^24 * 10 bytes, and says so.
+  constexpr auto mib = int64_t{1} << 20;
+  REQUIRE(agent->start(shell(
+    1, "x=0123456789; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 "
+       "20 21 22; do x=$x$x; done; echo $$; sleep 1000")));
+  CHECK(eventually([&] { return !agent.out(1).empty(); }));
+  auto group = agent->dir(run_of(1)).spec()->control_group;
+  auto pid = agent.started(1);
+  auto used = agent->usage(run_of(1))->memory_bytes;
+  CHECK(used > 40 * mib);
+  auto held = agent->limit(run_of(1), {200, 8 * mib});
+  REQUIRE(held);
+  CHECK(held->cpu_millicores == 200);
+  CHECK(held->memory_bytes >= used - mib);
+  CHECK(held->memory_bytes < 2 * used);
+  // A later agent finds the group by what is on disk.
+  CHECK(!group.empty());
+  CHECK(is_alive(pid));
+  auto free = agent->limit(run_of(1), {});
+  REQUIRE(free);
+  CHECK(free->cpu_millicores == 0);
+  CHECK(free->memory_bytes == 0);
+  agent->kill(run_of(1));
+  CHECK_FALSE(agent.ended(1).out_of_memory);
+}
+
+TEST_CASE("a burst of a process is held back, and let go again") {
+  auto scratch = scratch_directory{};
+  auto agent = test_agent{scratch.path};
+  if (!agent->limits_enforced())
+    return;
+  REQUIRE(agent->start(shell(1, "while :; do :; done")));
+  auto spent = [&] {
+    auto usage = agent->usage(run_of(1));
+    return usage ? usage->cpu_seconds : 0.0;
+  };
+  CHECK(eventually([&] { return spent() > 0.1; }));
+  REQUIRE(agent->limit(run_of(1), {50, 0}));
+  auto before = spent();
+  auto since = std::chrono::steady_clock::now();
+  CHECK(eventually([&] { return spent() > before + 0.1; }));
+  // 0.1 s at 50 millicores take two seconds.
+  CHECK(std::chrono::steady_clock::now() - since > 1s);
+  REQUIRE(agent->limit(run_of(1), {}));
+  agent->kill(run_of(1));
+}
+
 TEST_CASE("usage counts the whole tree") {
   auto scratch = scratch_directory{};
   auto agent = test_agent{scratch.path};

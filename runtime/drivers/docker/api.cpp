@@ -227,6 +227,32 @@ std::string create_body(const owner& who, const container_spec& spec,
   return json::serialize(body);
 }
 
+std::string update_body(const run_limits& own, const run_limits& wanted) {
+  json::object body;
+  // What was created with one of the two ways of limiting cpu stays with it.
+  if (own.cpu_millicores > 0)
+    body["NanoCpus"]
+      = (wanted.cpu_millicores > 0 ? wanted.cpu_millicores : own.cpu_millicores)
+        * 1'000'000;
+  else {
+    body["CpuPeriod"] = 100'000;
+    body["CpuQuota"]
+      = wanted.cpu_millicores > 0 ? wanted.cpu_millicores * 100 : -1;
+  }
+  auto memory
+    = wanted.memory_bytes > 0 ? wanted.memory_bytes : own.memory_bytes;
+  if (memory > 0) {
+    body["Memory"] = memory;
+    body["MemorySwap"] = memory;
+  }
+  return json::serialize(body);
+}
+
+bool kills_at_limit(std::string_view text) {
+  auto root = read_json(text);
+  return root && text_at(*root, "CgroupVersion") == "2";
+}
+
 std::string list_filters(const owner& who, std::optional<run_id> run) {
   auto labels = label_filter(who);
   auto demand = [&](const char* label, uint64_t number) {

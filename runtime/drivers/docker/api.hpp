@@ -10,6 +10,7 @@
 
 #include "messages/expected.hpp"
 #include "messages/ids.hpp"
+#include "messages/work.hpp"
 
 // What the Docker Engine API is asked and answers, as plain values. Nothing here
 // speaks to an engine.
@@ -129,6 +130,16 @@ list_filters(const owner& who, std::optional<run_id> run = {});
 
 /// The same for the events that may mean an exit.
 [[nodiscard]] std::string event_filters(const owner& who);
+
+/// Returns the body of `POST /containers/{id}/update` for a container that was
+/// created with the limits `own`.
+[[nodiscard]] std::string
+update_body(const run_limits& own, const run_limits& wanted);
+
+/// Reads `GET /info`: whether the kernel below the engine kills a container that
+/// uses more than a new memory limit (control groups of version 2), where an older
+/// one refuses the limit.
+[[nodiscard]] bool kills_at_limit(std::string_view json);
 
 /// How a container ended.
 struct exit_status {

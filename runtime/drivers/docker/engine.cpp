@@ -74,6 +74,14 @@ void engine::stats(const run_id& run, reply<usage> done) {
   });
 }
 
+void engine::limit(const run_id& run, run_limits own, run_limits wanted,
+                   reply<run_limits> done) {
+  core_->post(
+    [core = core_.get(), run, own, wanted, done = std::move(done)]() mutable {
+      core->limit(run, own, wanted, std::move(done));
+    });
+}
+
 void engine::inspect(const run_id& run, reply<container_view> done) {
   core_->post([core = core_.get(), run, done = std::move(done)]() mutable {
     core->inspect(run, std::move(done));

@@ -166,6 +166,12 @@ public:
 
   void stats(const run_id& run, reply<usage> done);
 
+  /// Moves the limits of a container that was created with `own`. Memory that is
+  /// in use and cannot be taken back stays: its limit is then what is used.
+  /// Answered with what there is now.
+  void limit(const run_id& run, run_limits own, run_limits wanted,
+             reply<run_limits> done);
+
   /// Asks the engine what it knows of a container that runs.
   void inspect(const run_id& run, reply<container_view> done);
 

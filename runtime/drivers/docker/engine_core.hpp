@@ -67,6 +67,8 @@ public:
   void exec(const run_id& run, const std::vector<std::string>& command,
             milliseconds timeout, reply<exec_answer> done);
   void stats(const run_id& run, reply<usage> done);
+  void limit(const run_id& run, run_limits own, run_limits wanted,
+             reply<run_limits> done);
   void inspect(const run_id& run, reply<container_view> done);
 
   std::atomic<uint64_t> last_stream{0};
@@ -196,6 +198,10 @@ private:
   void signal(const entry_ptr& x, const std::string& name, reply<void> done);
   void remove_container(const std::string& id, reply<void> done);
   void remove_unknown(const run_id& run, reply<void> done);
+  struct limit_call;
+  using limit_ptr = std::shared_ptr<limit_call>;
+  void limit_to_used(const limit_ptr& x);
+  void limit_ask(const limit_ptr& x);
   void exec_run(const exec_ptr& x);
   void exec_ask(const exec_ptr& x);
 
@@ -206,6 +212,8 @@ private:
   std::optional<std::vector<std::function<void()>>> before_version_
     = std::vector<std::function<void()>>{};
   std::optional<bool> alive_{};
+  /// As `kills_at_limit` says, once it is known.
+  std::optional<bool> kills_at_limit_{};
   bool checking_health_ = false;
   /// When a failed call last caused a check.
   std::chrono::steady_clock::time_point checked_{};

@@ -311,6 +311,68 @@ void engine::core::stats(const run_id& run, reply<usage> done) {
        });
 }
 
+// -- limits -------------------------------------------------------------------
+
+struct engine::core::limit_call {
+  run_id run;
+  std::string container;
+  run_limits own;
+  run_limits wanted;
+  reply<run_limits> done;
+  /// What it uses has been asked.
+  bool knows_used = false;
+};
+
+void engine::core::limit(const run_id& run, run_limits own, run_limits wanted,
+                         reply<run_limits> done) {
+  auto x = find(run);
+  if (!x || x->now != phase::running)
+    return done(make_unexpected(not_running(run)));
+  auto mine = std::make_shared<limit_call>(
+    limit_call{run, x->id, own, wanted, std::move(done)});
+  if (kills_at_limit_)
+    return *kills_at_limit_ ? limit_to_used(mine) : limit_ask(mine);
+  call("GET", "/info", {}, options_.call_timeout, call_mode::plain,
+       [this, mine](const engine_answer& answer) {
+         if (!answer.answered() || answer.status != 200) {
+           note_failed(answer);
+           return mine->done(
+             make_unexpected(unexpected("asking about the engine", answer)));
+         }
+         kills_at_limit_ = kills_at_limit(answer.body);
+         limit(mine->run, mine->own, mine->wanted, std::move(mine->done));
+       });
+}
+
+/// Wants no less memory than what is used, and a little more.
+void engine::core::limit_to_used(const limit_ptr& x) {
+  x->knows_used = true;
+  stats(x->run, [this, x](const expected<usage, failure>& found) {
+    if (!found)
+      return x->done(make_unexpected(found.error()));
+    auto used = found->memory_bytes + found->memory_bytes / 16;
+    if (x->wanted.memory_bytes > 0 && x->wanted.memory_bytes < used)
+      x->wanted.memory_bytes
+        = x->own.memory_bytes > 0 ? std::min(used, x->own.memory_bytes) : used;
+    limit_ask(x);
+  });
+}
+
+void engine::core::limit_ask(const limit_ptr& x) {
+  call("POST", "/containers/" + x->container + "/update",
+       update_body(x->own, x->wanted), options_.call_timeout, call_mode::plain,
+       [this, x](const engine_answer& answer) {
+         if (answer.answered() && answer.status == 200)
+           return x->done(x->wanted);
+         // A kernel that can take nothing back refuses to.
+         if (answer.answered() && answer.status >= 400
+             && x->wanted.memory_bytes > 0 && !x->knows_used)
+           return limit_to_used(x);
+         note_failed(answer);
+         x->done(make_unexpected(unexpected("moving limits", answer)));
+       });
+}
+
 void engine::core::inspect(const run_id& run, reply<container_view> done) {
   auto x = find(run);
   if (!x || x->now != phase::running)

@@ -1,9 +1,12 @@
 #include "runtime/drivers/process/control_group.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -112,6 +115,16 @@ std::string usable_one(const std::string& root, const std::string& controller) {
   return make_directory(path) ? path : std::string{};
 }
 
+// All tasks together would weigh as much as one process that is in no group: they
+// get the weight of the whole machine, unless somebody has set another one.
+void weigh(const std::string& folder_path, const std::string& file,
+           int64_t usual) {
+  auto cores = std::max(std::thread::hardware_concurrency(), 1U);
+  auto path = folder_path + file;
+  if (!folder_path.empty() && cores > 1 && number_in(path) == usual)
+    put(path, std::to_string(std::min(usual * int64_t{cores}, usual * 100)));
+}
+
 std::string
 usable_two(const std::string& parent, const std::string& controller) {
   auto all = read_file(parent + "/cgroup.controllers").value_or("");
@@ -140,9 +153,11 @@ control_groups control_groups::detect(const std::string& root) {
       parent.resize(parent.size() - std::string_view{"/agent"}.size());
     result.memory_ = usable_two(parent, "memory");
     result.cpu_ = usable_two(parent, "cpu");
+    weigh(result.cpu_, "/cpu.weight", 100);
   } else {
     result.memory_ = usable_one(root, "memory");
     result.cpu_ = usable_one(root, "cpu");
+    weigh(result.cpu_, "/cpu.shares", 1024);
   }
   return result;
 }
@@ -163,32 +178,118 @@ control_groups::directories(const std::string& name) const {
 
 std::vector<std::string>
 control_groups::create(const std::string& name, group_limits limits) const {
-  if (limits.memory_bytes > 0 && limits_memory()) {
+  if (limits_memory()) {
     auto path = memory_ + "/" + name;
     make_directory(path);
-    auto bytes = std::to_string(limits.memory_bytes);
-    if (version_ == version::one) {
-      put(path + "/memory.limit_in_bytes", bytes);
-      put(path + "/memory.memsw.limit_in_bytes", bytes);
-    } else {
-      put(path + "/memory.max", bytes);
-      put(path + "/memory.swap.max", "0");
-    }
+    if (limits.memory_bytes > 0)
+      put_memory(path, limits.memory_bytes);
   }
-  if (limits.cpu_millicores > 0 && limits_cpu()) {
+  if (limits_cpu()) {
     auto path = cpu_ + "/" + name;
     make_directory(path);
-    auto period = std::to_string(cpu_period_us);
-    auto quota = std::to_string(
-      std::max(limits.cpu_millicores * cpu_period_us / 1000, cpu_quota_us_min));
-    if (version_ == version::one) {
-      put(path + "/cpu.cfs_period_us", period);
-      put(path + "/cpu.cfs_quota_us", quota);
-    } else {
-      put(path + "/cpu.max", quota + " " + period);
-    }
+    put_weight(path, limits.cpu_millicores_reserved);
+    if (limits.cpu_millicores > 0)
+      put_cpu(path, limits.cpu_millicores);
   }
   return doors(name);
+}
+
+expected<group_limits, std::string>
+control_groups::limit(const std::string& name, group_limits wanted) const {
+  auto cpu = cpu_ + "/" + name;
+  auto memory = memory_ + "/" + name;
+  if (name.empty() || !limits_cpu() || !limits_memory()
+      || ::access(cpu.c_str(), F_OK) != 0
+      || ::access(memory.c_str(), F_OK) != 0)
+    return make_unexpected(std::string{
+      "it runs without control groups: its limits cannot be moved"});
+  if (!put_memory(memory, wanted.memory_bytes))
+    return make_unexpected("its memory limit cannot be written below " + memory
+                           + ": " + std::strerror(errno));
+  if (!put_cpu(cpu, wanted.cpu_millicores))
+    return make_unexpected("its cpu limit cannot be written below " + cpu + ": "
+                           + std::strerror(errno));
+  if (wanted.memory_bytes > 0)
+    wanted.memory_bytes = number_in(
+      memory
+      + (version_ == version::one ? "/memory.limit_in_bytes" : "/memory.max"));
+  return wanted;
+}
+
+bool control_groups::put_cpu(const std::string& path,
+                             int64_t millicores) const {
+  auto period = std::to_string(cpu_period_us);
+  auto quota = std::to_string(
+    std::max(millicores * cpu_period_us / 1000, cpu_quota_us_min));
+  if (version_ == version::two)
+    return put(path + "/cpu.max",
+               (millicores > 0 ? quota : std::string{"max"}) + " " + period);
+  return put(path + "/cpu.cfs_period_us", period)
+         && put(path + "/cpu.cfs_quota_us", millicores > 0 ? quota : "-1");
+}
+
+// In version 1, 1024 shares stand for one cpu and 2 are the least; version 2
+// maps them to 1..10000, as container runtimes do.
+void control_groups::put_weight(const std::string& path,
+                                int64_t millicores) const {
+  if (millicores <= 0)
+    return;
+  auto shares = std::clamp<int64_t>(
+    std::min<int64_t>(millicores, 1'000'000) * 1024 / 1000, 2, 262'144);
+  if (version_ == version::one)
+    put(path + "/cpu.shares", std::to_string(shares));
+  else
+    put(path + "/cpu.weight",
+        std::to_string(1 + (shares - 2) * 9'999 / 262'142));
+}
+
+bool control_groups::put_memory(const std::string& path, int64_t bytes) const {
+  return version_ == version::one ? put_memory_one(path, bytes)
+                                  : put_memory_two(path, bytes);
+}
+
+// The limit with swap is never below the one without, at no moment. Where swap is
+// not accounted, there is only one. A limit below what is used makes the kernel
+// look for pages that nobody needs; it says EBUSY if there are too few.
+bool control_groups::put_memory_one(const std::string& path,
+                                    int64_t bytes) const {
+  constexpr auto tries_max = 3;
+  auto limit = path + "/memory.limit_in_bytes";
+  auto with_swap = path + "/memory.memsw.limit_in_bytes";
+  auto before = number_in(limit);
+  if (bytes <= 0 || bytes >= before) {
+    auto text = bytes > 0 ? std::to_string(bytes) : std::string{"-1"};
+    put(with_swap, text);
+    return put(limit, text);
+  }
+  for (auto i = 0; i < tries_max; ++i) {
+    if (put(limit, std::to_string(bytes))) {
+      put(with_swap, std::to_string(bytes));
+      return true;
+    }
+    if (errno != EBUSY)
+      return false;
+    auto used = number_in(path + "/memory.usage_in_bytes");
+    bytes = used + used / 64;
+    // It uses all that it may: nothing is to be taken from it.
+    if (bytes >= before)
+      return true;
+  }
+  return true;
+}
+
+// Below what is used the kernel would kill at once: there it takes back what it
+// can, and slows down whoever wants more.
+bool control_groups::put_memory_two(const std::string& path,
+                                    int64_t bytes) const {
+  if (bytes <= 0)
+    return put(path + "/memory.high", "max")
+           && put(path + "/memory.max", "max");
+  put(path + "/memory.swap.max", "0");
+  auto used = number_in(path + "/memory.current");
+  auto high = std::to_string(bytes);
+  auto most = std::to_string(std::max(bytes, used + used / 16));
+  return put(path + "/memory.high", high) && put(path + "/memory.max", most);
 }
 
 std::vector<std::string> control_groups::doors(const std::string& name) const {

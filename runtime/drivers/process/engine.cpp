@@ -175,7 +175,8 @@ expected<void, std::string> engine::prepare(run_spec& spec) {
     return make_unexpected(std::string{"this allocation has ended before"});
   if (where.has_claim())
     return {};
-  if (spec.cpu_millicores_limit > 0 || spec.memory_bytes_limit > 0)
+  // Also without limits: its burst may have to be held back.
+  if (groups_.limits_cpu() || groups_.limits_memory())
     spec.control_group = group_prefix_ + to_string(spec.run());
   return where.write_spec(spec);
 }
@@ -294,6 +295,20 @@ std::optional<run_usage> engine::usage(const run_id& id) {
   if (auto group = groups_.usage(run.control_group))
     result.memory_bytes = group->memory_bytes;
   return result;
+}
+
+expected<group_limits, std::string>
+engine::limit(const run_id& id, group_limits wanted) {
+  auto group = std::string{};
+  {
+    auto lock = std::lock_guard{mutex_};
+    auto found = runs_.find(id);
+    if (found == runs_.end())
+      return make_unexpected(std::string{"it does not run"});
+    group = live_.at(found->second).control_group;
+  }
+  // Not under the lock: the kernel may have to look for memory.
+  return groups_.limit(group, wanted);
 }
 
 expected<void, std::string>

@@ -95,6 +95,12 @@ public:
   /// Nothing if it does not run. At most half a second old.
   [[nodiscard]] std::optional<run_usage> usage(const run_id& id);
 
+  /// Moves the limits of a run; 0: none. May take as long as the kernel needs to
+  /// find memory that it can take back. Returns what there is now.
+  /// Errors: a sentence; it is as it was then.
+  [[nodiscard]] expected<group_limits, std::string>
+  limit(const run_id& id, group_limits wanted);
+
   /// Runs a second command beside a running task.
   /// Errors: a sentence; `callback` is not called then.
   expected<void, std::string>

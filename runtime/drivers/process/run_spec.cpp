@@ -92,6 +92,7 @@ std::string to_json(const run_spec& x) {
     {"env", pairs(x.env)},
     {"workdir", x.workdir},
     {"user", x.user},
+    {"cpuMillicoresReserved", x.cpu_millicores_reserved},
     {"cpuMillicoresLimit", x.cpu_millicores_limit},
     {"memoryBytesLimit", x.memory_bytes_limit},
     {"logBytesPerFile", x.logs.bytes_per_file},
@@ -115,6 +116,8 @@ expected<run_spec, std::string> run_spec_from_json(std::string_view text) {
   read_env(*from, x);
   x.workdir = text_or(*from, "workdir", x.workdir);
   x.user = text_or(*from, "user", x.user);
+  x.cpu_millicores_reserved
+    = number_or(*from, "cpuMillicoresReserved", x.cpu_millicores_reserved);
   x.cpu_millicores_limit
     = number_or(*from, "cpuMillicoresLimit", x.cpu_millicores_limit);
   x.memory_bytes_limit

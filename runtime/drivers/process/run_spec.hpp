@@ -44,6 +44,8 @@ struct run_spec {
   std::string workdir;
   /// `name`, `uid`, `name:group` or `uid:gid`. Empty: as the agent.
   std::string user;
+  /// Weight when cpu is scarce. 0: the kernel's default.
+  int64_t cpu_millicores_reserved = 0;
   /// 0: no limit.
   int64_t cpu_millicores_limit = 0;
   /// 0: no limit.

@@ -86,7 +86,8 @@ run_exit run_claimed(const run_dir& dir, const run_spec& spec,
   if (!spec.control_group.empty()) {
     groups = control_groups::detect();
     place.doors = groups->create(
-      spec.control_group, {spec.cpu_millicores_limit, spec.memory_bytes_limit});
+      spec.control_group, {spec.cpu_millicores_limit, spec.memory_bytes_limit,
+                           spec.cpu_millicores_reserved});
   }
   auto child = launch(dir, spec, spec.argv, place);
   if (!child) {
