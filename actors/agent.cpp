@@ -29,6 +29,9 @@ void agent_state::adopt_all() {
     last.allocation = x.item.allocation;
     last.state = x.progress.begun ? task_state::running : task_state::starting;
     core.adopt(x.item, x.progress, std::move(last));
+    if (pressure && x.progress.burst != run_limits{})
+      pressure->adopt({x.item.allocation, x.progress.attempt},
+                      x.progress.burst);
     by_driver[x.item.spec->driver].push_back(std::move(x));
   }
   for (auto& file : damaged)
@@ -230,6 +233,16 @@ task_report agent_state::report_of(allocation_id x, task_state state,
 
 void agent_state::note(task_report x) {
   note_progress(x);
+  if (x.why == reason::out_of_memory && core.find(x.allocation) != nullptr)
+    if (auto& progress = core.progress(x.allocation);
+        progress.burst.memory_bytes > 0 && progress.stopping == reason::none)
+      x.message += " (its node had little left, and held it to "
+                   + bytes_text(progress.burst.memory_bytes) + ')';
+  if (pressure
+      && (x.restarts || is_final(x.state) || x.state == task_state::lost)) {
+    pressure->forget(x.allocation);
+    tell_held();
+  }
   auto progress = core.note(x);
   auto is_kept = true;
   // After the end of everything nothing is to go on.
@@ -255,6 +268,181 @@ void agent_state::note_usage(const measured_runs& x) {
       samples.push_back(
         {item->task.job, run.allocation, run.cpu_seconds, run.memory_bytes});
   options.meters->note_usage(samples, self->clock().now());
+}
+
+// -- measuring ----------------------------------------------------------------
+
+/// Asks all drivers what their runs use. `then` hears whether all have answered.
+void agent_state::measure(std::function<void(measured_runs, bool)> then) {
+  struct round {
+    measured_runs all;
+    size_t open = 0;
+    bool is_complete = true;
+    std::function<void(measured_runs, bool)> then;
+  };
+  auto x = std::make_shared<round>();
+  x->open = options.drivers.size();
+  x->then = std::move(then);
+  if (x->open == 0)
+    return x->then({}, true);
+  auto one_done = [this, x] {
+    if (--x->open > 0)
+      return;
+    note_usage(x->all);
+    x->then(std::move(x->all), x->is_complete);
+  };
+  for (auto& [kind, driver] : options.drivers)
+    self->request(driver, options.measure_timeout, measure_runs{})
+      .then(
+        [this, x, one_done, kind = kind,
+         began = self->clock().now()](const measured_runs& y) {
+          note_operation(kind, "measure", true, began);
+          auto now = self->clock().now();
+          for (size_t i = 0; i < y.tasks.size(); ++i) {
+            x->all.tasks.push_back(y.tasks[i]);
+            x->all.at.push_back(i < y.at.size() ? y.at[i] : now);
+          }
+          if (y.trouble && !y.trouble->empty())
+            x->all.troubles.push_back({json::name_of(kind), *y.trouble});
+          one_done();
+        },
+        [this, x, one_done, kind = kind,
+         began = self->clock().now()](const caf::error&) {
+          note_operation(kind, "measure", false, began);
+          x->is_complete = false;
+          one_done();
+        });
+}
+
+// -- pressure -------------------------------------------------------------------
+
+/// Measures for itself, also while there is no controller.
+void agent_state::look_for_pressure() {
+  auto next = [this](bool is_close) {
+    self->delayed_send(self,
+                       is_close ? options.pressure_interval_close
+                                : options.pressure_interval,
+                       atom::measure_v);
+  };
+  if (core.live() == 0 || ending)
+    return next(false);
+  measure([this, next](const measured_runs& x, bool is_complete) {
+    // Half a picture shows room where there is none.
+    if (is_complete)
+      relieve(x);
+    next(pressure->is_close());
+  });
+}
+
+void agent_state::relieve(const measured_runs& x) {
+  std::vector<runtime::run_sample> samples;
+  for (size_t i = 0; i < x.tasks.size(); ++i) {
+    auto& usage = x.tasks[i];
+    auto* item = core.find(usage.allocation);
+    if (item == nullptr || !core.progress(usage.allocation).begun)
+      continue;
+    auto& job = *item->spec;
+    samples.push_back(
+      {.run = core.run(usage.allocation),
+       .priority = job.priority,
+       .request = {job.request.cpu_millicores, job.request.memory_bytes},
+       .own = runtime::limits_of(job),
+       .cpu_seconds = usage.cpu_seconds,
+       .memory_bytes = usage.memory_bytes,
+       .at = x.at[i],
+       .ending = core.progress(usage.allocation).stopping != reason::none});
+  }
+  auto steps
+    = pressure->take(samples, options.measure_free(), self->clock().now());
+  for (auto& change : steps.changes)
+    move_limits(change);
+  if (!steps.end)
+    return;
+  auto victim = steps.end->run.allocation;
+  log::warn("node {}: {} is {}", options.node,
+            to_string(core.find(victim)->task), steps.end->message);
+  options.meters->note_memory_end();
+  end(victim, reason::out_of_memory, steps.end->message);
+}
+
+/// Written down first: whoever comes after this process must know.
+void agent_state::move_limits(const runtime::pressure::change& x) {
+  auto allocation = x.run.allocation;
+  auto driver = driver_of(allocation);
+  auto before = core.progress(allocation).burst;
+  auto task = to_string(core.find(allocation)->task);
+  auto failed = [this, x, before, task](const std::string& why) {
+    note_held(x.run, before);
+    if (pressure->failed(x.run, self->clock().now()))
+      log::warn("node {}: what {} may use cannot be changed: {}", options.node,
+                task, why);
+  };
+  auto kept = note_held(x.run, x.to);
+  // What is given back and not written down is given back once more.
+  if (!kept && x.to != run_limits{})
+    return failed(kept.error());
+  if (!driver)
+    return failed("its driver is not there");
+  // The steps between are for those who want to know.
+  if (before == run_limits{} || x.to == run_limits{})
+    log::info("node {}: {}, {}", options.node, task, x.text);
+  else
+    log::debug("node {}: {}, {}", options.node, task, x.text);
+  auto own = runtime::limits_of(*core.find(allocation)->spec);
+  limit_run order{
+    x.run,
+    own,
+    {x.to.cpu_millicores > 0 ? x.to.cpu_millicores : own.cpu_millicores,
+     x.to.memory_bytes > 0 ? x.to.memory_bytes : own.memory_bytes}};
+  self->request(driver, options.limit_timeout, std::move(order))
+    .then(
+      [this, x, own, failed](const limited_run& y) {
+        if (!y.error.empty())
+          return failed(y.error);
+        auto to = x.to;
+        if (to.memory_bytes > 0)
+          to.memory_bytes = y.limits.memory_bytes;
+        // It uses all that it may: nothing could be taken from it.
+        if (own.memory_bytes > 0 && to.memory_bytes >= own.memory_bytes)
+          to.memory_bytes = 0;
+        note_held(x.run, to);
+        pressure->changed(x.run, to);
+        tell_held();
+      },
+      [this, x, failed, before](const caf::error& y) {
+        // It may have been done: what is held, or was, may be so now.
+        auto to = x.to;
+        if (to.cpu_millicores == 0)
+          to.cpu_millicores = before.cpu_millicores;
+        if (to.memory_bytes == 0)
+          to.memory_bytes = before.memory_bytes;
+        failed(self->system().render(y));
+        note_held(x.run, to);
+        pressure->suspect(x.run, to);
+        tell_held();
+      });
+}
+
+/// Errors: a sentence, if it is not on disk.
+expected<void, std::string>
+agent_state::note_held(const run_id& run, run_limits to) {
+  auto known = core.find(run.allocation) != nullptr;
+  if (!known || core.progress(run.allocation).burst == to)
+    return {};
+  auto progress = core.hold_burst(run, to);
+  if (!progress || !store || ending)
+    return {};
+  return store->keep(run.allocation, *progress);
+}
+
+void agent_state::tell_held() {
+  size_t cpu = 0;
+  size_t memory = 0;
+  for (auto& x : pressure->held()) {
+    cpu += x.cpu_millicores > 0 ? 1 : 0;
+    memory += x.memory_bytes > 0 ? 1 : 0;
+  }
+  options.meters->note_bursts_held(options.node, cpu, memory);
 }
 
 /// Times what the driver was asked to do for a task.
@@ -437,35 +625,13 @@ agent_actor::behavior_type agent_state::make_behavior() {
     },
     [this](measure_runs) -> caf::result<measured_runs> {
       auto promise = self->make_response_promise<measured_runs>();
-      auto all = std::make_shared<measured_runs>();
-      auto open = std::make_shared<size_t>(options.drivers.size());
-      auto one_done = [this, promise, all, open]() mutable {
-        if (--*open > 0)
-          return;
-        note_usage(*all);
+      measure([this, promise](measured_runs x, bool) mutable {
         if (options.checks.counts)
-          all->checks = options.checks.counts->take();
-        promise.deliver(std::move(*all));
-      };
-      for (auto& [kind, driver] : options.drivers)
-        self->request(driver, options.measure_timeout, measure_runs{})
-          .then(
-            [this, all, one_done, kind = kind,
-             began = self->clock().now()](measured_runs& x) mutable {
-              note_operation(kind, "measure", true, began);
-              all->tasks.insert(all->tasks.end(), x.tasks.begin(),
-                                x.tasks.end());
-              if (x.trouble && !x.trouble->empty())
-                all->troubles.push_back({json::name_of(kind), *x.trouble});
-              one_done();
-            },
-            [this, one_done, kind = kind,
-             began = self->clock().now()](const caf::error&) mutable {
-              note_operation(kind, "measure", false, began);
-              one_done();
-            });
-      if (options.drivers.empty())
-        promise.deliver(measured_runs{});
+          x.checks = options.checks.counts->take();
+        if (pressure)
+          x.burst_limits = pressure->held();
+        promise.deliver(std::move(x));
+      });
       return promise;
     },
     [this](read_log& x) { return read(std::move(x)); },
@@ -481,6 +647,7 @@ agent_actor::behavior_type agent_state::make_behavior() {
       flush();
     },
     [this](atom::tick) { check_away(); },
+    [this](atom::measure) { look_for_pressure(); },
   };
 }
 
@@ -492,6 +659,10 @@ agent(agent_actor::stateful_pointer<agent_state> self, agent_options options,
   state.store = std::move(store);
   auto result = state.make_behavior();
   state.note_away();
+  if (state.options.capacity != resources{}) {
+    state.pressure.emplace(state.options.capacity);
+    self->delayed_send(self, state.options.pressure_interval, atom::measure_v);
+  }
   state.adopt_all();
   return result;
 }

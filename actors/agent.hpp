@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "runtime/agent.hpp"
 #include "runtime/agent_store.hpp"
 #include "runtime/metrics/node_meters.hpp"
+#include "runtime/pressure/pressure.hpp"
 
 #include "actors/census.hpp"
 #include "actors/checker.hpp"
@@ -34,6 +36,17 @@ struct agent_options {
   /// Longer than an engine's own, so that its answer is the one that counts.
   std::chrono::milliseconds adopt_timeout{15'000};
   std::chrono::milliseconds measure_timeout{2'000};
+  /// What the tasks may use together; while nobody knows, bursts are left alone.
+  resources capacity{};
+  /// Measures what the whole machine has left.
+  std::function<std::optional<resources>()> measure_free
+    = [] { return std::optional<resources>{}; };
+  /// How often it looks whether bursts must be held back, and how often while
+  /// there is little left.
+  std::chrono::milliseconds pressure_interval{5'000};
+  std::chrono::milliseconds pressure_interval_close{2'000};
+  /// How long a driver may take to move a limit.
+  std::chrono::milliseconds limit_timeout{30'000};
   /// Ended runs whose driver is remembered, for whoever reads their output. More
   /// than any driver keeps.
   size_t ended_known_max = 1'000;
@@ -78,7 +91,13 @@ struct agent_state {
   void check_all_ended();
   void hear_down(const caf::down_msg& x);
   [[nodiscard]] driver_actor driver_of(allocation_id x) const;
+  void measure(std::function<void(measured_runs, bool is_complete)> then);
   void note_usage(const measured_runs& x);
+  void look_for_pressure();
+  void relieve(const measured_runs& x);
+  void move_limits(const runtime::pressure::change& x);
+  expected<void, std::string> note_held(const run_id& run, run_limits to);
+  void tell_held();
   void note_progress(const task_report& x);
   void note_operation(driver_kind driver, const char* operation, bool ok,
                       std::chrono::steady_clock::time_point began);
@@ -87,6 +106,7 @@ struct agent_state {
   agent_actor::pointer self;
   agent_options options;
   runtime::agent core;
+  std::optional<runtime::pressure> pressure;
   std::optional<runtime::agent_store> store;
   session_actor session;
   /// When the last session ended, while there is none.

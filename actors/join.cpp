@@ -136,7 +136,8 @@ void join_state::beat() {
           self->send(controller,
                      heartbeat{options.profile.name, meter.measure(),
                                std::move(x.tasks), std::move(x.checks),
-                               std::move(x.troubles)});
+                               std::move(x.troubles),
+                               std::move(x.burst_limits)});
       },
       [this, mine = attempt](const caf::error&) {
         // A machine that cannot measure is alive all the same.

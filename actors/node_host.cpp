@@ -201,6 +201,10 @@ node_host::start(caf::actor_system& system, node_host_options options) {
                         wanted.meters = options.meters;
                         wanted.stop_tasks_after = options.stop_tasks_after;
                         wanted.checks = {look, options.check_counts};
+                        wanted.capacity = options.profile.capacity;
+                        auto meter = std::make_shared<runtime::machine_meter>();
+                        wanted.measure_free
+                          = [meter] { return meter->measure_free(); };
                         {
                           std::lock_guard guard{h->mutex};
                           wanted.drivers = h->drivers;

@@ -31,6 +31,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe_atoms, caf::first_custom_type_id)
   CAF_ADD_ATOM(troupe_atoms, troupe::atom, tick, "tick")
   CAF_ADD_ATOM(troupe_atoms, troupe::atom, dial, "dial")
   CAF_ADD_ATOM(troupe_atoms, troupe::atom, flush, "flush")
+  CAF_ADD_ATOM(troupe_atoms, troupe::atom, measure, "measure")
 
 CAF_END_TYPE_ID_BLOCK(troupe_atoms)
 
@@ -523,7 +524,9 @@ using agent_actor = caf::typed_actor<
   // INTERNAL: sends what has gathered.
   caf::reacts_to<atom::flush>,
   // INTERNAL: looks whether the controller has been away for too long.
-  caf::reacts_to<atom::tick>>;
+  caf::reacts_to<atom::tick>,
+  // INTERNAL: measures for itself, whether bursts must be held back.
+  caf::reacts_to<atom::measure>>;
 
 } // namespace troupe
 

@@ -41,6 +41,15 @@ struct attempt_view {
                        (), ())
 };
 
+/// What a task may use at most while its node holds its burst back; absent:
+/// what its job says.
+struct burst_limit_view {
+  std::optional<double> cpu;
+  std::optional<int64_t> memory;
+  bool operator==(const burst_limit_view&) const = default;
+  BOOST_DESCRIBE_CLASS(burst_limit_view, (), (cpu, memory), (), ())
+};
+
 struct task_view {
   task_ref id;
   std::string job;
@@ -66,12 +75,14 @@ struct task_view {
   /// As last measured, if it was.
   std::optional<double> cpu_seconds;
   std::optional<int64_t> memory_bytes;
+  std::optional<burst_limit_view> burst_limit;
   bool operator==(const task_view&) const = default;
   BOOST_DESCRIBE_CLASS(task_view, (),
                        (id, job, index, kind, driver, state, stopping, health,
                         node, attempt, allocation, attempts, why, message,
                         exit_code, priority, ports, gpus, submitted_at,
-                        started_at, ended_at, cpu_seconds, memory_bytes),
+                        started_at, ended_at, cpu_seconds, memory_bytes,
+                        burst_limit),
                        (), ())
 };
 

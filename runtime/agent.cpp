@@ -107,6 +107,7 @@ std::optional<run_progress> agent::note(task_report report) {
     progress.restarts = plan.value_or(std::vector{report.at});
     progress.attempt = report.attempt + 1;
     progress.begun = false;
+    progress.burst = {};
     progress.ends.push_back(report);
     if (progress.ends.size() > ends_max)
       progress.ends.erase(progress.ends.begin());
@@ -164,6 +165,16 @@ agent::want_stop(allocation_id x, reason why, std::string message) {
   progress.stopping = why;
   progress.stop_message = std::move(message);
   return progress;
+}
+
+std::optional<run_progress>
+agent::hold_burst(const run_id& run, run_limits to) {
+  auto at = known_.find(run.allocation);
+  if (at == known_.end() || is_over(at->second.last)
+      || at->second.progress.attempt != run.attempt)
+    return std::nullopt;
+  at->second.progress.burst = to;
+  return at->second.progress;
 }
 
 void agent::find_run(const run_event& x) {

@@ -48,6 +48,12 @@ public:
   [[nodiscard]] std::optional<run_progress>
   want_stop(allocation_id x, reason why, std::string message);
 
+  /// Notes what the burst of a run is held to. Returns its progress, to be written
+  /// down before anybody carries that out: a later life must not leave a task held
+  /// back for ever. Nothing if the run is not the present one.
+  [[nodiscard]] std::optional<run_progress>
+  hold_burst(const run_id& run, run_limits to);
+
   /// Notes that a driver has a run from an earlier life, whatever is on disk of
   /// it.
   void find_run(const run_event& x);

@@ -100,4 +100,17 @@ resources machine_meter::measure() {
   return result;
 }
 
+std::optional<resources> machine_meter::measure_free() {
+  auto is_first = !last_;
+  auto used = measure();
+  if (is_first || !last_)
+    return std::nullopt;
+  auto cores = int64_t{std::max(std::thread::hardware_concurrency(), 1U)};
+  resources result;
+  result.cpu_millicores
+    = std::max<int64_t>(cores * 1'000 - used.cpu_millicores, 0);
+  result.memory_bytes = meminfo("MemAvailable");
+  return result;
+}
+
 } // namespace troupe::runtime

@@ -14,10 +14,14 @@ namespace troupe::runtime {
 /// The machine's name as a node's name: lower case, without a domain.
 [[nodiscard]] std::string machine_name();
 
-/// Measures what the whole machine uses. Rates are differences of two calls.
+/// Measures the whole machine. Rates are differences of two calls.
 class machine_meter {
 public:
+  /// What it uses.
   [[nodiscard]] resources measure();
+  /// What it has left: idle cpu, and memory that the kernel can give. Nothing
+  /// before the second call.
+  [[nodiscard]] std::optional<resources> measure_free();
 
 private:
   struct times {

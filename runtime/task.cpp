@@ -100,7 +100,10 @@ task::step task::ended(const run_event& x) {
   step result;
   result.report = end_report(x);
   deadline_.reset();
-  if (is_mended_by_restart(*result.report)) {
+  // Its machine has no memory for it: another one may.
+  auto is_ended_for_memory
+    = stopping_ && stopping_->why == reason::out_of_memory;
+  if (!is_ended_for_memory && is_mended_by_restart(*result.report)) {
     if (auto plan
         = plan_restart(item_.spec->restart, progress_.restarts, x.at)) {
       phase_ = phase::keeping;
@@ -200,6 +203,7 @@ task_report task::end_report(const run_event& x) const {
     return result;
   auto own_fault
     = stopping_->why == reason::timed_out
+      || stopping_->why == reason::out_of_memory
       || (stopping_->why == reason::unhealthy && x.state != task_state::lost);
   if (own_fault)
     result.state = task_state::failed;

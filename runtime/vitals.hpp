@@ -16,6 +16,8 @@ struct node_vitals {
   /// Use of the whole machine.
   resources used;
   std::map<allocation_id, task_usage> tasks;
+  /// Of those whose bursts are held back there.
+  std::map<allocation_id, burst_limit> burst_limits;
   /// The most that each allocation was seen to use, also after its end; those
   /// of the newest `peaks_max`.
   std::map<allocation_id, task_usage> peaks;

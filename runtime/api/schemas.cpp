@@ -213,6 +213,8 @@ constexpr std::string_view answers = R"json({
     "gpus": {"type": "array", "items": {"type": "integer"}}, "submittedAt": {"$ref": "#/components/schemas/time"},
     "startedAt": {"$ref": "#/components/schemas/timeOrNull"}, "endedAt": {"$ref": "#/components/schemas/timeOrNull"},
     "cpuSeconds": {"type": ["number", "null"]}, "memoryBytes": {"type": ["integer", "null"]},
+    "burstLimit": {"type": ["object", "null"], "properties": {"cpu": {"type": ["number", "null"]},
+      "memory": {"type": ["integer", "null"]}}},
     "cachedFrom": {"type": ["object", "null"]}}},
 "nodeView": {"type": "object", "required": ["name", "state", "eligibility", "labels", "capacity", "reserved", "used",
     "tasks", "heartbeatAgeSeconds", "version"],

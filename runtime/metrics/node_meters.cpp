@@ -1,7 +1,10 @@
 #include "runtime/metrics/node_meters.hpp"
 
+#include <map>
 #include <mutex>
+#include <utility>
 
+#include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
@@ -33,8 +36,16 @@ struct node_meters::families {
         .Help("Time that a driver took, until what was asked of it was done.")
         .Register(all);
   const std::vector<double> operation_bounds = three_a_decade(1e-3, 1'000);
+  prometheus::Counter& memory_ends
+    = prometheus::BuildCounter()
+        .Name("troupe_memory_ended_tasks_total")
+        .Help("Tasks that were ended because this machine ran out of memory.")
+        .Register(all)
+        .Add({});
   std::mutex mutex;
   job_usage usage;
+  /// Tasks held back in cpu and in memory, by node.
+  std::map<std::string, std::pair<size_t, size_t>> bursts_held;
 };
 
 node_meters::node_meters() : families_(std::make_unique<families>()) {
@@ -47,6 +58,16 @@ void node_meters::note_usage(const std::vector<job_usage::sample>& samples,
                              job_usage::time_point now) {
   std::lock_guard guard{families_->mutex};
   families_->usage.take(samples, now);
+}
+
+void node_meters::note_bursts_held(const std::string& node, size_t cpu,
+                                   size_t memory) {
+  std::lock_guard guard{families_->mutex};
+  families_->bursts_held[node] = {cpu, memory};
+}
+
+void node_meters::note_memory_end() {
+  families_->memory_ends.Increment();
 }
 
 void node_meters::note_operation(std::string_view driver,
@@ -78,6 +99,23 @@ std::vector<MetricFamily> node_meters::collect() const {
     one.gauge.value = static_cast<double>(x.memory_bytes);
     memory.metric.push_back(std::move(one));
   }
+  auto held = family("troupe_bursts_held_tasks",
+                     "Tasks on this machine that may not burst as their jobs "
+                     "say, because there is little left, by what is short.",
+                     MetricType::Gauge);
+  std::pair<size_t, size_t> sum;
+  for (auto& [node, x] : families_->bursts_held) {
+    sum.first += x.first;
+    sum.second += x.second;
+  }
+  for (auto& [name, n] :
+       {std::pair{"cpu", sum.first}, {"memory", sum.second}}) {
+    prometheus::ClientMetric one;
+    one.label = {{"resource", name}};
+    one.gauge.value = static_cast<double>(n);
+    held.metric.push_back(std::move(one));
+  }
+  result.push_back(std::move(held));
   result.push_back(std::move(cpu));
   result.push_back(std::move(memory));
   return result;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,10 @@ public:
   /// Takes what was measured of runs, by whichever node.
   void note_usage(const std::vector<job_usage::sample>& samples,
                   job_usage::time_point now);
+  /// Takes how many tasks of `node` are held back in what they may burst to.
+  void note_bursts_held(const std::string& node, size_t cpu, size_t memory);
+  /// Counts a task that was ended since its machine ran out of memory.
+  void note_memory_end();
   /// `result` is `ok` or `error`.
   void note_operation(std::string_view driver, std::string_view operation,
                       std::string_view result, seconds took);

@@ -111,6 +111,14 @@ void add_usage(task_view& to, const present& p) {
   auto node = p.vitals.find(to.node);
   if (node == p.vitals.end() || !holds_capacity(to.state))
     return;
+  auto& limits = node->second.burst_limits;
+  if (auto held = limits.find(to.allocation); held != limits.end()) {
+    auto& view = to.burst_limit.emplace();
+    if (auto cpu = held->second.cpu_millicores; cpu > 0)
+      view.cpu = static_cast<double>(cpu) / 1'000;
+    if (auto memory = held->second.memory_bytes; memory > 0)
+      view.memory = memory;
+  }
   auto usage = node->second.tasks.find(to.allocation);
   if (usage == node->second.tasks.end())
     return;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "messages/json.hpp"
+
 #include "runtime/agent.hpp"
 
 #include "tests/builders.hpp"
@@ -240,6 +242,21 @@ TEST_CASE("ends that were followed by a restart are told until acknowledged") {
   a.acknowledge(again.back().sequence);
   CHECK(attempts(a.join()) == attempt_list{3});
   CHECK(a.progress({1}).ends.empty());
+}
+
+TEST_CASE("what a burst is held to is kept, and goes with its run") {
+  auto a = an_agent();
+  auto kept = a.hold_burst({{1}, 1}, {250, 0});
+  REQUIRE(kept);
+  CHECK(kept->burst == run_limits{250, 0});
+  auto again = json::parse<run_progress>(json::text_of(*kept));
+  REQUIRE(again);
+  CHECK(*again == *kept);
+  CHECK(!a.hold_burst({{1}, 2}, {100, 0}));
+  CHECK(!a.hold_burst({{99}, 1}, {100, 0}));
+  static_cast<void>(a.note(a_restart(1, 1, {5'000})));
+  CHECK(a.progress({1}).burst == run_limits{});
+  CHECK(!a.hold_burst({{1}, 1}, {100, 0}));
 }
 
 TEST_CASE("between two runs an agent knows the one to come") {

@@ -136,6 +136,15 @@ TEST_CASE(
   CHECK(holds(text, "Reason:     exitCode: exited with 3\n"));
   CHECK(holds(text, "1  n1    failed     3  1m ago   5s   exitCode\n"));
   CHECK(holds(text, "troupe logs etl.0"));
+  CHECK(!holds(text, "Burst"));
+}
+
+TEST_CASE("a task whose burst is held back says to what") {
+  auto text = show_task(json(R"({"id": "etl.0", "state": "running",
+    "burstLimit": {"cpu": 0.25, "memory": 8388608}})"),
+                        at("2026-11-22T02:01:00.000Z"));
+  CHECK(holds(text, "held back to cpu 0.25, memory 8MiB while its node has "
+                    "little left\n"));
 }
 
 TEST_CASE("a node shows what is reserved of what it has") {

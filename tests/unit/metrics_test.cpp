@@ -302,7 +302,14 @@ TEST_CASE("a node tells the use of jobs and the time that drivers take") {
   runtime::node_meters aut;
   aut.note_usage({{"web", {1}, 1.5, 4'096}}, {});
   aut.note_operation("process", "start", "ok", 20ms);
+  aut.note_bursts_held("n1", 2, 1);
+  aut.note_bursts_held("n2", 1, 0);
+  aut.note_bursts_held("n1", 1, 1);
+  aut.note_memory_end();
   auto text = runtime::metrics_text(aut);
+  CHECK(has(text, "troupe_bursts_held_tasks{resource=\"cpu\"} 2"));
+  CHECK(has(text, "troupe_bursts_held_tasks{resource=\"memory\"} 1"));
+  CHECK(has(text, "troupe_memory_ended_tasks_total 1"));
   CHECK(has(text, "troupe_task_cpu_seconds_total{job=\"web\"} 1.5"));
   CHECK(has(text, "troupe_task_memory_bytes{job=\"web\"} 4096"));
   CHECK(has(text,

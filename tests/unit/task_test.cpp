@@ -229,6 +229,19 @@ TEST_CASE("a task that is stopped while it waits to start again has stopped") {
   CHECK_FALSE(x.tick(t0 + 1h).start_run);
 }
 
+TEST_CASE("a task that its machine has no memory for fails, and does not start "
+          "again there") {
+  auto x = a_task(a_service());
+  static_cast<void>(x.hear(an_event(run_phase::started)));
+  CHECK(x.stop(reason::out_of_memory, "none left", t0).stop_run);
+  auto end = x.hear(an_end(task_state::failed, 143));
+  CHECK(end.over);
+  CHECK(end.report->state == task_state::failed);
+  CHECK(end.report->why == reason::out_of_memory);
+  CHECK(end.report->message == "none left");
+  CHECK_FALSE(end.report->restarts);
+}
+
 TEST_CASE("a task that is being stopped does not start again") {
   auto x = a_task(a_service());
   static_cast<void>(x.hear(an_event(run_phase::started)));

@@ -167,6 +167,12 @@ TEST_CASE("a running task is shown with all that the reference names") {
                                  "endedAt", "placedAt", "cpuSeconds",
                                  "peakMemory"});
   CHECK(at(x, "/attempts/0/state") == "running");
+  CHECK(!x.as_object().contains("burstLimit"));
+  f.measured["n1"].burst_limits[record.allocation]
+    = {record.allocation, 250, 8'192};
+  x = f.ask(get_task{{"web", 0}});
+  CHECK(at(x, "/burstLimit/cpu") == "2.5E-1");
+  CHECK(at(x, "/burstLimit/memory") == "8192");
 }
 
 TEST_CASE("attempts stand oldest first and the present one last") {

@@ -132,6 +132,8 @@ export class TaskPage extends View {
       x.exitCode !== null ? pair("Exit code", x.exitCode) : null,
       x.cpuSeconds != null ? pair("CPU time", `${format.figure(x.cpuSeconds)} s`) : null,
       x.memoryBytes != null ? pair("Memory", format.bytes(x.memoryBytes)) : null,
+      x.burstLimit?.cpu != null ? pair("CPU held back to", format.figure(x.burstLimit.cpu)) : null,
+      x.burstLimit?.memory != null ? pair("Memory held back to", format.bytes(x.burstLimit.memory)) : null,
       Object.entries(x.ports).map(([name, port]) => pair(`Port ${name}`, port)),
       x.gpus.length > 0 ? pair("GPUs", x.gpus.join(", ")) : null,
       cause_ ? pair("Because", cause_) : null));

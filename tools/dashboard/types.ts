@@ -100,6 +100,7 @@ export interface TaskView {
   endedAt: string | null;
   cpuSeconds?: number | null;
   memoryBytes?: number | null;
+  burstLimit?: { cpu?: number | null; memory?: number | null } | null;
 }
 
 export interface QueueView {

@@ -75,6 +75,20 @@ std::string since(const json_value& x, std::string_view key, const screen& s) {
   return age.empty() ? "" : fmt::format("{} ago ({})", age, text(x, key));
 }
 
+/// What it is held to while its node has little left; empty if it is not.
+std::string burst_text(const json_value& task) {
+  auto limit = field(task, "burstLimit");
+  std::string result;
+  if (has(limit, "cpu"))
+    result = "cpu " + amount_text(number(limit, "cpu"));
+  if (has(limit, "memory"))
+    result += (result.empty() ? "memory " : ", memory ")
+              + memory_text(whole(limit, "memory"));
+  if (result.empty())
+    return {};
+  return "held back to " + result + " while its node has little left";
+}
+
 } // namespace
 
 std::string show_tasks(const json_value& items, const screen& s) {
@@ -134,6 +148,7 @@ std::string show_task(const json_value& task, const screen& s) {
                     : ""},
      {"Memory",
       has(task, "memoryBytes") ? memory_text(whole(task, "memoryBytes")) : ""},
+     {"Burst", burst_text(task)},
      {"Submitted", since(task, "submittedAt", s)},
      {"Started", since(task, "startedAt", s)},
      {"Ended", since(task, "endedAt", s)}},
