@@ -116,7 +116,7 @@ void cluster::fold(const job_submitted& x) {
   enter_class(job);
   enter_gang(job);
   refresh(job);
-  remember_key(
+  keys_.remember(
     x.key, {x.job, job.job_version, tasks_of(*x.spec), job.job_version == 1});
 }
 
@@ -171,21 +171,7 @@ void cluster::fold(const job_updated& x) {
   }
   begin_lookups(job);
   refresh(job);
-  remember_key(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
-}
-
-void cluster::remember_key(const std::string& key, submitted_job answer) {
-  if (key.empty())
-    return;
-  auto [at, is_new] = keys_.try_emplace(key);
-  at->second.push_back(std::move(answer));
-  if (!is_new)
-    return;
-  keys_in_order_.push_back(key);
-  if (keys_in_order_.size() > options_.keys_max) {
-    keys_.erase(keys_in_order_.front());
-    keys_in_order_.pop_front();
-  }
+  keys_.remember(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
 }
 
 void cluster::take_tasks_over(job_record& job, uint32_t to) {

@@ -246,7 +246,7 @@ std::string cluster::check_invariants() const {
   f.expect(finished == finished_.size() && finished_tasks == finished_tasks_,
            "the list of finished jobs is off");
   f.expect(jobs_by_birth_.size() == jobs_.size(), "jobs by birth are off");
-  f.expect(keys_.size() == keys_in_order_.size(), "keys are off");
+  f.expect(keys_.is_consistent(), "keys are off");
   size_t standing = 0;
   waiting_.each([&](const waiting::job_class&, const job_record&) {
     ++standing;

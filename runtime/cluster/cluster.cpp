@@ -73,7 +73,8 @@ job_state state_of(const job_record& job) {
   return running == 0 ? job_state::pending : job_state::degraded;
 }
 
-cluster::cluster(cluster_options options) : options_(options) {
+cluster::cluster(cluster_options options)
+  : options_(options), keys_(options.keys_max) {
   // nop
 }
 

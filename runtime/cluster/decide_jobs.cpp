@@ -70,15 +70,11 @@ unexpected<refusal> no_task(const task_ref& x) {
 expected<outcome, refusal> cluster::on(const submit_jobs& x) {
   outcome result;
   if (!x.key.empty()) {
-    auto at = keys_.find(x.key);
-    // Journals of earlier versions have keys without digests.
-    if (at == keys_.end())
-      at = keys_.find(x.key.substr(0, x.key.find('\n')));
-    if (at != keys_.end()) {
-      result.jobs = at->second;
+    if (auto* known = keys_.find(x.key)) {
+      result.jobs = *known;
       return result;
     }
-    if (is_key_of_another(x.key))
+    if (keys_.is_of_another(x.key))
       return make_unexpected(refusal{
         refusal_kind::unprocessable,
         "this Idempotency-Key was used before, for something else: send "
@@ -104,13 +100,6 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
   for (auto i : awaited_first(x.specs))
     result.jobs[i] = submit(with_priority(x.specs[i]), x.key);
   return result;
-}
-
-/// Whether the part of `key` before the digest stands beside another one.
-bool cluster::is_key_of_another(const std::string& key) const {
-  auto given = key.substr(0, key.find('\n') + 1);
-  auto at = keys_.lower_bound(given);
-  return !given.empty() && at != keys_.end() && at->first.starts_with(given);
 }
 
 job_spec spec_now(const job_record& job) {

@@ -390,8 +390,9 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
                   json::object{{"job", x.name}, {"rows", std::move(rows)}}));
     }
   }
-  for (auto& key : keys_in_order_)
-    out(line_of("key", json::write(key_image{key, keys_.find(key)->second})));
+  keys_.each([&](const std::string& key, const submission_keys::answer& x) {
+    out(line_of("key", json::write(key_image{key, x})));
+  });
 }
 
 expected<void, std::string>
@@ -669,8 +670,7 @@ expected<void, std::string> cluster::restore_key(const json::value& from) {
   key_image image;
   if (auto ok = read_image(from, image); !ok)
     return ok;
-  keys_in_order_.push_back(image.key);
-  keys_[image.key] = image.jobs;
+  keys_.restore(image.key, std::move(image.jobs));
   return {};
 }
 
