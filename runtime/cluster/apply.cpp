@@ -66,7 +66,7 @@ void cluster::apply(const event& x) {
   folding_ = false;
   helped_.clear();
   populated_.clear();
-  ended_.clear();
+  dependents_.forget_ends();
   idle_.clear();
   nodes_due_.clear();
   members_due_.clear();

@@ -170,7 +170,7 @@ std::string cluster::check_invariants() const {
       f.expect(held.contains(version),
                name + ": an older version is remembered in vain");
     queued += job.ready() > 0 ? 1 : 0;
-    if (job.over() && !awaiting_.contains(name)) {
+    if (job.over() && !dependents_.is_awaited(name)) {
       ++finished;
       finished_tasks += job.finished_tasks;
     }
@@ -201,8 +201,7 @@ std::string cluster::check_invariants() const {
     f.expect(!job.stopped || job.awaited.empty(),
              name + ": it awaits others though it is stopped");
     for (auto& other : job.awaited) {
-      auto at = awaiting_.find(other);
-      f.expect(at != awaiting_.end() && at->second.contains(job.born),
+      f.expect(dependents_.of(other).contains(job.born),
                name + ": nobody would tell it that " + other + " ended");
       f.expect(!is_met(job, other),
                name + ": it awaits " + other + ", which has ended");
@@ -240,10 +239,9 @@ std::string cluster::check_invariants() const {
     identical -= tasks.live.size() + tasks.waiting.size();
   f.expect(identical == 0, "identical tasks are off");
   f.expect(ticks == ticks_.size(), "some ticks are nobody's");
-  for (auto& [name, births] : awaiting_)
-    awaited -= births.size();
-  f.expect(awaited == 0, "some await what they do not wait for");
-  f.expect(finished == finished_.size() && finished_tasks == finished_tasks_,
+  f.expect(awaited == dependents_.size(),
+           "some await what they do not wait for");
+  f.expect(finished == finished_.size() && finished_tasks == finished_.tasks(),
            "the list of finished jobs is off");
   f.expect(jobs_by_birth_.size() == jobs_.size(), "jobs by birth are off");
   f.expect(keys_.is_consistent(), "keys are off");

@@ -562,7 +562,7 @@ void cluster::refresh(job_record& job) {
     job.finished_tasks = job.count;
     list_finished(job);
   } else if (!over && job.finished_at != 0) {
-    unlist_finished(job);
+    finished_.remove(job);
     job.finished_at = 0;
   }
   if (job.gang != nullptr)
@@ -646,7 +646,7 @@ void cluster::erase_job(job_record& job) {
   leave_class(job);
   await_jobs(job, {});
   forget_tick(job);
-  unlist_finished(job);
+  finished_.remove(job);
   leave_gang(job);
   system_jobs_.erase(job.born);
   jobs_by_birth_.erase(job.born);

@@ -21,6 +21,8 @@
 #include "messages/command.hpp"
 #include "messages/expected.hpp"
 
+#include "runtime/cluster/dependents.hpp"
+#include "runtime/cluster/finished_jobs.hpp"
 #include "runtime/cluster/options.hpp"
 #include "runtime/cluster/records.hpp"
 #include "runtime/cluster/submission_keys.hpp"
@@ -217,7 +219,6 @@ private:
   void await_jobs(job_record& job, std::set<std::string, std::less<>> names);
   void stop_awaiting(job_record& job, const std::string& name);
   void list_finished(job_record& job);
-  void unlist_finished(job_record& job);
 
   // decide_rolling.cpp
   struct rolling;
@@ -676,10 +677,7 @@ private:
   std::string asked_gang_;
   bool restoring_ = false;
   std::map<version_number, job_record*> jobs_by_birth_;
-  /// [name of a job] Births of the jobs that await its end.
-  std::map<std::string, std::set<version_number>, std::less<>> awaiting_;
-  /// Awaited jobs that may have ended since the last `settle`.
-  std::set<std::string, std::less<>> ended_;
+  dependents dependents_;
   /// Jobs by birth, and nodes, that time brings to something.
   std::set<std::pair<timestamp, version_number>> job_visits_;
   std::set<std::pair<timestamp, std::string>> node_visits_;
@@ -711,10 +709,7 @@ private:
   /// have another digest.
   std::set<cache_key> landed_;
   std::set<std::string> moved_images_;
-  /// Jobs that are over and that nobody awaits, oldest first, and how many tasks
-  /// they have: those that may be forgotten.
-  std::map<version_number, job_record*> finished_;
-  uint64_t finished_tasks_ = 0;
+  finished_jobs finished_;
   submission_keys keys_;
   placement::comparison shadow_;
   std::vector<event> events_;

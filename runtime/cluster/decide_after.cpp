@@ -66,7 +66,7 @@ cluster::check_after(const std::vector<job_spec_ptr>& specs) const {
       if (auto fault = fault_of(x, awaited); !fault.empty())
         result.push_back({at(i) + pointer_of(*specs[i], x), std::move(fault)});
       // A job that nobody waits for is on no circle.
-      if (found != index.end() || awaiting_.contains(specs[i]->name))
+      if (found != index.end() || dependents_.is_awaited(specs[i]->name))
         starts.push_back(specs[i]->name);
     }
   auto circle = find_circle(starts, [&](const std::string& name) {
@@ -110,12 +110,9 @@ void cluster::meet_dependencies(job_record& job) {
 }
 
 void cluster::wake_dependents() {
-  for (auto& name : std::exchange(ended_, {})) {
-    auto at = awaiting_.find(name);
-    if (at == awaiting_.end())
-      continue;
+  for (auto& name : dependents_.take_ended()) {
     // A fact takes the job that it is about out of the set.
-    auto births = at->second;
+    auto births = dependents_.of(name);
     for (auto born : births)
       if (auto& job = *jobs_by_birth_.at(born); is_met(job, name))
         say(job_dependency_met{job.name, name});
@@ -130,40 +127,29 @@ void cluster::await_jobs(job_record& job,
     if (!names.contains(name))
       stop_awaiting(job, name);
   for (auto& name : names) {
-    awaiting_[name].insert(job.born);
+    dependents_.add(name, job.born);
     // While it is awaited, nobody forgets it.
     if (auto* other = job_called(name))
-      unlist_finished(*other);
+      finished_.remove(*other);
   }
   job.awaited = std::move(names);
 }
 
 void cluster::stop_awaiting(job_record& job, const std::string& name) {
   job.awaited.erase(name);
-  auto at = awaiting_.find(name);
-  if (at == awaiting_.end() || at->second.erase(job.born) == 0
-      || !at->second.empty())
+  if (!dependents_.remove(name, job.born))
     return;
-  awaiting_.erase(at);
   if (auto* other = job_called(name);
       other != nullptr && other->finished_at != 0)
     list_finished(*other);
 }
 
 void cluster::list_finished(job_record& job) {
-  if (awaiting_.contains(job.name)) {
-    // Whether it stays over is known when all facts of a decision are there: a
-    // failed task may have further runs.
-    ended_.insert(job.name);
-    return;
-  }
-  if (finished_.try_emplace(job.finished_at, &job).second)
-    finished_tasks_ += job.finished_tasks;
-}
-
-void cluster::unlist_finished(job_record& job) {
-  if (job.finished_at != 0 && finished_.erase(job.finished_at) > 0)
-    finished_tasks_ -= job.finished_tasks;
+  // A failed task may have further runs.
+  if (dependents_.is_awaited(job.name))
+    dependents_.note_end(job.name);
+  else
+    finished_.add(job);
 }
 
 } // namespace troupe::runtime

@@ -290,10 +290,9 @@ void cluster::start_again(job_record& job, uint32_t index, reason why,
 }
 
 void cluster::forget_old_jobs() {
-  while (finished_.size() > 1
-         && (finished_.size() > options_.finished_jobs_max
-             || finished_tasks_ > options_.finished_tasks_max))
-    say(job_forgotten{finished_.begin()->second->name});
+  while (auto* job = finished_.beyond(options_.finished_jobs_max,
+                                      options_.finished_tasks_max))
+    say(job_forgotten{job->name});
 }
 
 } // namespace troupe::runtime

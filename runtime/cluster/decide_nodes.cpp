@@ -201,8 +201,7 @@ expected<outcome, refusal> cluster::on(const take_lead& x) {
   if (rehearsing_)
     return outcome{};
   // Whatever an earlier leader left undone.
-  for (auto& [name, births] : awaiting_)
-    ended_.insert(name);
+  dependents_.note_all();
   // What was to happen at some time is not remembered but found again.
   resume_rolling();
   for (auto& [name, node] : nodes_)
