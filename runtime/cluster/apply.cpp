@@ -539,8 +539,8 @@ void cluster::fold(const task_requeued& x) {
     job.messages[x.task.index] = x.message;
   set_state(job, task, task_state::pending);
   wait_for_place(job, x.task.index, x.not_before);
-  if (auto at = name_ids_.find(x.avoid); at != name_ids_.end())
-    job.avoid[x.task.index] = at->second;
+  if (auto node = names_.find(x.avoid))
+    job.avoid[x.task.index] = *node;
   refresh(job);
 }
 
@@ -560,11 +560,7 @@ void cluster::fold(const node_joined& x) {
     if (rows_.size() <= node.row)
       rows_.resize(node.row + 1);
     rows_[node.row] = &node;
-    auto [id, unseen]
-      = name_ids_.try_emplace(x.node, static_cast<uint32_t>(names_.size()));
-    if (unseen)
-      names_.push_back(x.node);
-    node.name = id->second;
+    node.name = names_.enter(x.node);
   } else {
     auto row = row_of(node);
     table_.change(node.row, row.labels, row.weight, row.overcommit);

@@ -80,6 +80,15 @@ cluster::cluster(cluster_options options)
 
 // -- deciding ----------------------------------------------------------------
 
+void cluster::begin_step(step_kind kind, timestamp now) {
+  recorder_.begin(kind, now_, events_.size());
+  now_ = std::max(now_, now);
+}
+
+void cluster::end_step() {
+  now_ = recorder_.end(events_, now_);
+}
+
 expected<outcome, refusal> cluster::decide(const command& x, timestamp now) {
   begin_step(step_kind::command, now);
   auto result = std::visit([this](const auto& y) { return on(y); }, x);
@@ -109,7 +118,8 @@ expected<outcome, refusal> cluster::rehearse(const command& x, timestamp now) {
 void cluster::advance(timestamp now) {
   auto due = next_wake();
   begin_step(step_kind::time, now);
-  stirred_ = due && *due <= now_;
+  if (due && *due <= now_)
+    recorder_.stir();
   release_late_holds();
   pass_gang_times();
   waiting_.wake_due(now_);
@@ -190,7 +200,8 @@ void cluster::forget_visits(job_record& job) {
 void cluster::set_policies(std::set<std::string, std::less<>> names) {
   begin_step(step_kind::policies, now_);
   std::set_difference(names.begin(), names.end(), policies_.begin(),
-                      policies_.end(), std::back_inserter(step_.policies));
+                      policies_.end(),
+                      std::back_inserter(recorder_.present().policies));
   policies_ = std::move(names);
   waiting_.wake_if([this](const waiting::job_class& x) {
     return policies_.find(x.policy) != policies_.end();
@@ -202,7 +213,7 @@ void cluster::set_policies(std::set<std::string, std::less<>> names) {
 }
 
 std::optional<waiting::batch> cluster::next_batch(uint32_t tasks_max) {
-  looked_ = true;
+  recorder_.look();
   if (batch_open_)
     return std::nullopt;
   tasks_max = std::min(tasks_max, settings_.batch_size);
@@ -387,7 +398,7 @@ void cluster::settle() {
   settle_members();
   wake_quotas();
   if (!helped_.empty() || !populated_.empty()) {
-    stirred_ = true;
+    recorder_.stir();
     waiting_.note_help();
     std::sort(helped_.begin(), helped_.end());
     helped_.erase(std::unique(helped_.begin(), helped_.end()), helped_.end());

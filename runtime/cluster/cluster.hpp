@@ -23,8 +23,10 @@
 
 #include "runtime/cluster/dependents.hpp"
 #include "runtime/cluster/finished_jobs.hpp"
+#include "runtime/cluster/node_names.hpp"
 #include "runtime/cluster/options.hpp"
 #include "runtime/cluster/records.hpp"
+#include "runtime/cluster/step_recorder.hpp"
 #include "runtime/cluster/submission_keys.hpp"
 #include "runtime/cluster/waiting.hpp"
 #include "runtime/placement/preempt.hpp"
@@ -185,10 +187,8 @@ public:
   [[nodiscard]] const placement::comparison& shadow() const { return shadow_; }
 
 private:
-  // steps.cpp
   void begin_step(step_kind kind, timestamp now);
   void end_step();
-  void note_silent_step();
 
   // decide_jobs.cpp
   expected<outcome, refusal> on(const submit_jobs& x);
@@ -662,9 +662,7 @@ private:
   std::vector<node_record*> rows_;
   /// Counts changes of what nodes have, and which there are.
   uint64_t node_changes_ = 1;
-  /// [id] Names of all nodes ever seen: a task's history outlives its node.
-  std::vector<std::string> names_;
-  std::map<std::string, uint32_t, std::less<>> name_ids_;
+  node_names names_;
   std::set<std::tuple<timestamp, version_number, uint32_t>> delayed_;
   std::map<std::string, gang_record, std::less<>> gangs_;
   /// Gangs that may start, by their place in the queue.
@@ -718,16 +716,7 @@ private:
   /// and rows where labelled tasks came that others may want to be near.
   std::vector<placement::node_index> helped_;
   std::vector<placement::node_index> populated_;
-  /// What is being decided on, when it began, and the facts before it.
-  step step_;
-  timestamp step_began_after_;
-  size_t step_first_event_ = 0;
-  /// Whether something came of it that is in no fact.
-  bool stirred_ = false;
-  /// Whether something to ask a policy was looked for since the step before.
-  bool looked_ = false;
-  /// Those since the last fact that left none, and when they were.
-  std::vector<std::pair<timestamp, step>> silent_steps_;
+  step_recorder recorder_;
   bool folding_ = false;
   bool rehearsing_ = false;
   bool batch_open_ = false;

@@ -86,7 +86,7 @@ bool cluster::give_results(uint32_t& left) {
   auto before = version_;
   hear_ends_of_identical();
   while (left > 0 && !lookups_due_.empty()) {
-    stirred_ = true;
+    recorder_.stir();
     auto& job = *jobs_by_birth_.at(*lookups_due_.begin());
     for (; left > 0 && may_look_up(job); --left)
       look_up(job);

@@ -46,9 +46,9 @@ expected<outcome, refusal> cluster::on(const join_node& x) {
   node = node_called(name);
   if (node == nullptr || rehearsing_)
     return outcome{};
-  step_.node = name;
-  step_.inventory = x.inventory.has_value();
-  stirred_ = true;
+  recorder_.present().node = name;
+  recorder_.present().inventory = x.inventory.has_value();
+  recorder_.stir();
   if (x.inventory)
     reconcile(*node, *x.inventory);
   give_up_lost();
@@ -163,9 +163,9 @@ expected<outcome, refusal> cluster::on(const change_node_health& x) {
     if (rehearsing_)
       break;
     node->leaving = true;
-    step_.node = x.node;
-    step_.leaving = true;
-    stirred_ = true;
+    recorder_.present().node = x.node;
+    recorder_.present().leaving = true;
+    recorder_.stir();
     give_up_due(*node);
     if (node->allocations.empty())
       say(node_removed{x.node, "silent for too long"});

@@ -90,11 +90,12 @@ void cluster::take_report(node_record& node, const task_report& x) {
     item.kind = is_final(x.state) || x.state == task_state::lost
                   ? work_kind::forget
                   : work_kind::stop;
+    auto& step = recorder_.present();
     if (item.kind == work_kind::forget) {
       if (node.strays.erase(allocation) > 0)
-        note_stray(node, allocation, step_.gone, step_.strays);
+        note_stray(node, allocation, step.gone, step.strays);
     } else if (node.strays.insert(allocation).second) {
-      note_stray(node, allocation, step_.strays, step_.gone);
+      note_stray(node, allocation, step.strays, step.gone);
     }
     give(node.profile.name, std::move(item));
     return;
@@ -149,8 +150,8 @@ void cluster::note_stray(node_record& node, allocation_id allocation,
                          std::vector<allocation_id>& in,
                          std::vector<allocation_id>& not_in) {
   close_or_open(node);
-  step_.node = node.profile.name;
-  stirred_ = true;
+  recorder_.present().node = node.profile.name;
+  recorder_.stir();
   if (std::erase(not_in, allocation) == 0)
     in.push_back(allocation);
 }

@@ -279,7 +279,7 @@ std::string line_of(const char* kind, json::value body) {
 }
 
 std::vector<extra_image>
-extras_of(const job_record& x, const std::vector<std::string>& names) {
+extras_of(const job_record& x, const node_names& names) {
   std::vector<extra_image> result;
   std::set<uint32_t> special;
   for (auto& [i, y] : x.messages)
@@ -317,8 +317,8 @@ extras_of(const job_record& x, const std::vector<std::string>& names) {
 void cluster::save(const std::function<void(std::string_view)>& out) const {
   out(line_of("cluster",
               json::write(head_image{image_format, version_, term_, said_at_.ms,
-                                     settings_, names_, mending_since_, use_,
-                                     use_halved_})));
+                                     settings_, names_.all(), mending_since_,
+                                     use_, use_halved_})));
   for (auto& [name, x] : nodes_) {
     auto& q = x.quarantine;
     node_image image{x.profile,      x.row,           x.state,
@@ -456,12 +456,11 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   settings_ = image.config;
   count_quotas();
   results_.resize(settings_.cache_entries);
-  names_ = image.names;
   mending_since_ = image.mending_since;
   use_ = std::move(image.use);
   use_halved_ = image.use_halved;
-  for (uint32_t i = 0; i < names_.size(); ++i)
-    name_ids_[names_[i]] = i;
+  for (auto& name : image.names)
+    names_.enter(name);
   return {};
 }
 
@@ -471,12 +470,12 @@ cluster::restore_node(const json::value& from,
   node_image image;
   if (auto ok = read_image(from, image); !ok)
     return ok;
-  auto id = name_ids_.find(image.profile.name);
-  if (id == name_ids_.end())
+  auto number = names_.find(image.profile.name);
+  if (!number)
     return make_unexpected("node " + image.profile.name + " has no number");
   auto& node = nodes_[image.profile.name];
   node.profile = std::move(image.profile);
-  node.name = id->second;
+  node.name = *number;
   node.state = image.state;
   node.eligibility = image.eligibility;
   node.labels = std::move(image.labels);
@@ -561,8 +560,8 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
       job.occupations[x.index] = {x.gpus, x.ports};
     if (!x.past.empty())
       job.past[x.index] = x.past;
-    if (auto at = name_ids_.find(x.avoid); at != name_ids_.end())
-      job.avoid[x.index] = at->second;
+    if (auto node = names_.find(x.avoid))
+      job.avoid[x.index] = *node;
     if (!x.receipt.empty())
       job.receipts[x.index] = x.receipt;
   }
