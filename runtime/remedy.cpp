@@ -113,7 +113,7 @@ private:
   bool raise_limit() {
     auto& klass = cluster_.queue().at(job_.klass);
     for (auto& name : klass.quotas) {
-      auto& quota = cluster_.quotas().find(name)->second;
+      auto& quota = cluster_.limits().find(name)->second;
       if (quota.used < quota.limit)
         continue;
       auto limit = quota.used + 1;

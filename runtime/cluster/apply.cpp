@@ -672,25 +672,6 @@ void cluster::fold(const node_labelled& x) {
 
 // -- the rest ----------------------------------------------------------------
 
-void cluster::fold(const settings_changed& x) {
-  ++node_changes_;
-  auto before = std::exchange(settings_, x.to);
-  if (before.overcommit != settings_.overcommit)
-    for (auto& [name, node] : nodes_) {
-      auto row = row_of(node);
-      table_.change(node.row, row.labels, row.weight, row.overcommit);
-      helped_.push_back(node.row);
-    }
-  count_quotas();
-  results_.resize(settings_.cache_entries);
-  for (auto& [name, job] : jobs_) {
-    leave_class(job);
-    enter_class(job);
-    refresh(job);
-  }
-  count_shares();
-}
-
 void cluster::fold(const leader_elected&) {
   term_ = version_;
 }

@@ -26,10 +26,6 @@ constexpr milliseconds same_time{1'000};
 
 } // namespace
 
-milliseconds estimate_of(const job_spec& x) {
-  return x.expected_runtime.count() > 0 ? x.expected_runtime : x.timeout;
-}
-
 // -- when tasks end ----------------------------------------------------------
 
 void cluster::expect_end(const job_record& job, uint32_t index, bool expected) {

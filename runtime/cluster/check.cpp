@@ -290,10 +290,10 @@ std::string cluster::check_invariants() const {
   }
   f.expect(table_.nodes() == nodes_.size(), "the table has other nodes");
   f.expect(hold_ends_.size() == all_kept, "kept places are off");
-  for (auto& [name, quota] : quotas_) {
+  for (auto& [name, quota] : quotas_.all()) {
     uint32_t used = 0;
     for (auto& [other, job] : jobs_)
-      if (auto its = quotas_of(*job.spec);
+      if (auto its = quotas_.of(*job.spec);
           std::find(its.begin(), its.end(), name) != its.end())
         used += job.live() + static_cast<uint32_t>(job.holds.size());
     f.expect(quota.used == used, name + ": another number of tasks run");

@@ -429,6 +429,28 @@ void cluster::settle() {
   forget_old_jobs();
 }
 
+/// Lets those try that waited for room under a limit.
+void cluster::wake_quotas() {
+  auto freed = quotas_.take_freed();
+  if (freed.empty())
+    return;
+  auto concerns = [&](const waiting::job_class& x) {
+    return left_for(x) > 0
+           && std::any_of(x.quotas.begin(), x.quotas.end(),
+                          [&](auto& name) { return freed.contains(name); });
+  };
+  waiting_.wake_if(
+    [&](const waiting::job_class& x) { return x.blocked && concerns(x); });
+  for (auto& [name, gang] : gangs_)
+    if (gang.blocked && gang.why == reason::quota
+        && std::any_of(gang.jobs.begin(), gang.jobs.end(), [&](auto& x) {
+             return concerns(waiting_.at(x.second->klass));
+           })) {
+      gang.blocked = false;
+      list_gang(gang, members_of(gang));
+    }
+}
+
 // -- asking ------------------------------------------------------------------
 
 const job_record* cluster::find_job(std::string_view name) const {
@@ -536,8 +558,8 @@ void cluster::enter_class(job_record& job) {
   auto policy
     = job.spec->scheduler == "default" ? klass.strategy : job.spec->scheduler;
   job.klass = waiting_.acquire(std::move(klass), std::move(policy),
-                               job.spec->priority, group_of(job),
-                               quotas_of(*job.spec), estimate_of(*job.spec));
+                               job.spec->priority, group_of(settings_, job),
+                               quotas_.of(*job.spec), estimate_of(*job.spec));
   job.classes.try_emplace(job.job_version, waiting_.at(job.klass).of);
 }
 

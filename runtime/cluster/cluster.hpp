@@ -22,9 +22,12 @@
 #include "messages/expected.hpp"
 
 #include "runtime/cluster/dependents.hpp"
+#include "runtime/cluster/fair_shares.hpp"
 #include "runtime/cluster/finished_jobs.hpp"
 #include "runtime/cluster/node_names.hpp"
 #include "runtime/cluster/options.hpp"
+#include "runtime/cluster/queue_order.hpp"
+#include "runtime/cluster/quotas.hpp"
 #include "runtime/cluster/records.hpp"
 #include "runtime/cluster/step_recorder.hpp"
 #include "runtime/cluster/submission_keys.hpp"
@@ -41,9 +44,6 @@ struct node_work {
   std::string node;
   work_item item;
 };
-
-/// What is known of how long a task of `x` runs; 0 if nothing is.
-[[nodiscard]] milliseconds estimate_of(const job_spec& x);
 
 /// Places that are kept for what is at the head of the queue.
 struct reserved_head {
@@ -148,7 +148,9 @@ public:
   [[nodiscard]] const std::string& name_at(uint32_t id) const {
     return names_[id];
   }
-  [[nodiscard]] queue_key key_of(const job_record& job) const;
+  [[nodiscard]] queue_key key_of(const job_record& job) const {
+    return key_in(settings_.queue_order, job);
+  }
   /// What placement looks at of tasks of `spec`.
   [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
   /// What a task holds that is there by `allocation`.
@@ -160,7 +162,7 @@ public:
   /// What may be asked for of a node's cpu, in parts of what it has.
   [[nodiscard]] double overcommit_of(const node_record& node) const;
   /// The limits on how many tasks may run at once, by label.
-  [[nodiscard]] const auto& quotas() const { return quotas_; }
+  [[nodiscard]] const auto& limits() const { return quotas_.all(); }
   /// Whether no node would take a task of `x` even if it were empty.
   [[nodiscard]] bool never_fits(const waiting::job_class& x) const;
   /// For whom places are kept until others have ended, if for anybody.
@@ -565,16 +567,12 @@ private:
   [[nodiscard]] bool is_behind(queue_key key, milliseconds estimate) const;
 
   // quota.cpp
-  /// Names of the limits that hold for jobs of `spec`.
-  [[nodiscard]] std::vector<std::string> quotas_of(const job_spec& spec) const;
   /// How many more tasks of `x` may have a place.
-  [[nodiscard]] uint32_t left_for(const waiting::job_class& x) const;
-  void note_quota(const job_record& job, int64_t tasks);
+  [[nodiscard]] uint32_t left_for(const waiting::job_class& x) const {
+    return quotas_.left(x.quotas);
+  }
   void count_quotas();
   void wake_quotas();
-  /// Which limit keeps a gang from `places` places; empty if none does.
-  [[nodiscard]] std::string
-  full_quota_of(const gang_record& gang, uint32_t places) const;
 
   // decide_settings.cpp
   [[nodiscard]] std::vector<problem> check_settings(const settings& x) const;
@@ -585,11 +583,9 @@ private:
   [[nodiscard]] job_spec_ptr with_priority(const job_spec_ptr& spec) const;
 
   // order.cpp
-  [[nodiscard]] std::string group_of(const job_record& job) const;
   [[nodiscard]] std::optional<waiting::batch>
   next_fair(uint32_t tasks_max, const waiting::row_finder& row_of);
   void count_shares();
-  void leave_share(const job_record& job, const task_record& task);
   [[nodiscard]] const resources& whole() const;
   /// Says that task `index` has what `table_` holds for it on `row`.
   void say_placed(job_record& job, uint32_t index, placement::node_index row,
@@ -643,19 +639,12 @@ private:
   std::set<std::pair<version_number, uint32_t>> free_holds_;
   /// When kept places are given up.
   std::set<std::tuple<timestamp, version_number, uint32_t>> hold_ends_;
-  /// [group] What tasks of it hold, while the queue is fair to groups.
-  std::map<std::string, resources, std::less<>> shares_;
-  /// [group] What its tasks have had, while the queue is fair to groups; halved
-  /// as time passes, and for how many half-lives that has been done.
-  std::map<std::string, int64_t, std::less<>> use_;
-  int64_t use_halved_ = 0;
+  /// While the queue is fair to groups.
+  fair_shares shares_;
   /// What all nodes have, as it was so many of their changes ago.
   mutable resources whole_;
   mutable uint64_t whole_found_at_ = 0;
-  /// ["label=value"]
-  std::map<std::string, quota_record, std::less<>> quotas_;
-  /// Those that had no room left and have some since the last `settle`.
-  std::set<std::string, std::less<>> freed_quotas_;
+  quotas quotas_;
   waiting waiting_;
   std::set<std::string, std::less<>> policies_;
   /// [row] Nodes, null where none is.

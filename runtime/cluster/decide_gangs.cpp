@@ -43,6 +43,24 @@ std::vector<uint32_t> open_tasks(const job_record& job, uint32_t most) {
   return result;
 }
 
+/// Which limit keeps a gang from `places` places; empty if none does.
+std::string
+full_quota_of(const cluster& c, const gang_record& gang, uint32_t places) {
+  for (auto& [name, quota] : c.limits()) {
+    uint32_t others = 0;
+    for (auto& [born, job] : gang.jobs) {
+      auto& its = c.queue().at(job->klass).quotas;
+      if (std::find(its.begin(), its.end(), name) == its.end())
+        others += job->held_back() ? 0 : job->waiting();
+    }
+    if (places > others && places - others > quota.left())
+      return number(quota.used) + " of " + number(quota.limit)
+             + " tasks with the label " + name
+             + " have a place, which is too many for it to start";
+  }
+  return {};
+}
+
 } // namespace
 
 milliseconds cluster::shortest_pause() const {
@@ -117,7 +135,8 @@ void cluster::commit_gang(const placement::proposal& x) {
   if (gang.state != gang_state::waiting || !members.complete()
       || members.open < members.places_min())
     return list_gang(gang, members);
-  if (auto over = full_quota_of(gang, members.places_min()); !over.empty())
+  if (auto over = full_quota_of(*this, gang, members.places_min());
+      !over.empty())
     return block_gang(gang, reason::quota, std::move(over));
   // Nodes may have gone since it was asked.
   if (behind)

@@ -163,4 +163,43 @@ job_spec_ptr cluster::with_priority(const job_spec_ptr& spec) const {
   return result;
 }
 
+// -- the fold ----------------------------------------------------------------
+
+void cluster::fold(const settings_changed& x) {
+  ++node_changes_;
+  auto before = std::exchange(settings_, x.to);
+  if (before.overcommit != settings_.overcommit)
+    for (auto& [name, node] : nodes_) {
+      auto row = row_of(node);
+      table_.change(node.row, row.labels, row.weight, row.overcommit);
+      helped_.push_back(node.row);
+    }
+  count_quotas();
+  results_.resize(settings_.cache_entries);
+  for (auto& [name, job] : jobs_) {
+    leave_class(job);
+    enter_class(job);
+    refresh(job);
+  }
+  count_shares();
+}
+
+void cluster::count_quotas() {
+  quotas_.limit(settings_.concurrency);
+  for (auto& [name, job] : jobs_)
+    quotas_.count(*job.spec,
+                  int64_t{job.live()} + static_cast<int64_t>(job.holds.size()));
+}
+
+void cluster::count_shares() {
+  shares_.clear();
+  if (settings_.queue_order != "fair")
+    return;
+  for (auto& [name, job] : jobs_)
+    for (auto& task : job.tasks)
+      if (holds_capacity(task.state))
+        shares_.enter(group_of(settings_, job),
+                      job.classes.at(task.job_version)->request);
+}
+
 } // namespace troupe::runtime

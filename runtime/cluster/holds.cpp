@@ -28,7 +28,7 @@ void cluster::hold(job_record& job, uint32_t index, node_record& node,
     hold_ends_.insert({x.until, job.born, index});
   }
   job.holds[index] = std::move(x);
-  note_quota(job, 1);
+  quotas_.count(*job.spec, 1);
 }
 
 std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
@@ -37,7 +37,7 @@ std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
     return std::nullopt;
   auto result = std::move(at->second);
   job.holds.erase(at);
-  note_quota(job, -1);
+  quotas_.count(*job.spec, -1);
   free_holds_.erase({job.born, index});
   hold_ends_.erase({result.until, job.born, index});
   node_called(names_[result.node])->holds.erase({job.born, index});
@@ -114,9 +114,9 @@ void cluster::move_in(const job_record& job, uint32_t index,
   x.leaving = task.stopping && (!task.restart || task.why == reason::preempted);
   tenants_.add(node.row, x);
   expect_end(job, index, true);
-  note_quota(job, 1);
+  quotas_.count(*job.spec, 1);
   if (settings_.queue_order == "fair")
-    shares_[group_of(job)] += klass.request;
+    shares_.enter(group_of(settings_, job), klass.request);
 }
 
 void cluster::move_out(const job_record& job, uint32_t index,
@@ -124,9 +124,13 @@ void cluster::move_out(const job_record& job, uint32_t index,
   auto& task = job.tasks[index];
   expect_end(job, index, false);
   tenants_.remove(node.row, task.allocation.value);
-  note_quota(job, -1);
-  if (settings_.queue_order == "fair")
-    leave_share(job, task);
+  quotas_.count(*job.spec, -1);
+  if (settings_.queue_order == "fair") {
+    auto since = task.started_at ? task.started_at : task.placed_at;
+    shares_.leave(group_of(settings_, job),
+                  job.classes.at(task.job_version)->request, now_ - since,
+                  whole(), now_);
+  }
 }
 
 /// The job's priority has changed.

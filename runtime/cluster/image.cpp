@@ -318,7 +318,7 @@ void cluster::save(const std::function<void(std::string_view)>& out) const {
   out(line_of("cluster",
               json::write(head_image{image_format, version_, term_, said_at_.ms,
                                      settings_, names_.all(), mending_since_,
-                                     use_, use_halved_})));
+                                     shares_.past(), shares_.halved()})));
   for (auto& [name, x] : nodes_) {
     auto& q = x.quarantine;
     node_image image{x.profile,      x.row,           x.state,
@@ -457,8 +457,7 @@ expected<void, std::string> cluster::restore_head(const json::value& from) {
   count_quotas();
   results_.resize(settings_.cache_entries);
   mending_since_ = image.mending_since;
-  use_ = std::move(image.use);
-  use_halved_ = image.use_halved;
+  shares_.restore(std::move(image.use), image.use_halved);
   for (auto& name : image.names)
     names_.enter(name);
   return {};

@@ -121,12 +121,6 @@ struct hold_record {
   bool operator==(const hold_record&) const = default;
 };
 
-/// How many tasks with a label have a place, and how many may.
-struct quota_record {
-  uint32_t limit = 0;
-  uint32_t used = 0;
-};
-
 struct gang_record;
 
 /// What is known of the results of a job's waiting tasks: each is due, missed or

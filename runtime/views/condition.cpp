@@ -73,7 +73,7 @@ std::string text_of_delay(const reserved_head& x, timestamp now) {
 /// Which limit on tasks with a label is reached.
 std::string text_of_quota(const cluster& c, const waiting::job_class& x) {
   for (auto& name : x.quotas)
-    if (auto& quota = c.quotas().find(name)->second; quota.used >= quota.limit)
+    if (auto& quota = c.limits().find(name)->second; quota.used >= quota.limit)
       return std::to_string(quota.used) + " of " + std::to_string(quota.limit)
              + " tasks with the label " + name + " have a place";
   return sentence_of(reason::quota);

@@ -10,7 +10,7 @@ namespace {
 /// Whether as many run as may at once.
 bool is_full(const cluster_fixture& c, const runtime::waiting::job_class& x) {
   return std::any_of(x.quotas.begin(), x.quotas.end(), [&](auto& name) {
-    auto& quota = c.core.quotas().at(name);
+    auto& quota = c.core.limits().at(name);
     return quota.used >= quota.limit;
   });
 }

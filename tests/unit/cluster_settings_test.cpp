@@ -126,7 +126,7 @@ TEST_CASE("no more tasks with a label run than are allowed") {
     c.place();
     c.agree();
     CHECK(c.core.find_job("g")->live() == 2);
-    CHECK(c.core.quotas().at("user=ann").used == 3);
+    CHECK(c.core.limits().at("user=ann").used == 3);
   }
   SUBCASE("fairness does not change that") {
     change_settings fair;
