@@ -269,7 +269,7 @@ void cluster::fold(const job_stopped& x) {
   auto& job = *job_called(x.job);
   job.stopped = true;
   await_jobs(job, {});
-  forget_tick(job);
+  agenda_.forget_tick(job);
   if (job.schedule)
     job.schedule->queued_at = {};
   job.forget = job.forget || x.forget;
@@ -349,7 +349,7 @@ void cluster::fold(const task_placed& x) {
     // One probe at a time.
     node.quarantine.open = false;
     close_or_open(node);
-    visit_at(node, now_ + options_.probe_time);
+    agenda_.visit(node, now_ + options_.probe_time);
   }
   refresh(job);
   give(x.node, item_of(work_kind::start, job, index));
@@ -619,8 +619,7 @@ void cluster::fold(const node_removed& x) {
   rows_[at->second.row] = nullptr;
   silent_.erase(x.node);
   draining_.erase(x.node);
-  if (at->second.visit_at)
-    node_visits_.erase({at->second.visit_at, x.node});
+  agenda_.forget_visit(at->second);
   forget_members(at->second);
   nodes_.erase(at);
 }

@@ -86,7 +86,7 @@ std::string cluster::check_invariants() const {
       auto& task = job.tasks[i];
       auto who = name + '.' + std::to_string(i);
       ++counts[static_cast<size_t>(task.state)];
-      auto late = delayed_.contains({task.not_before, job.born, i});
+      auto late = agenda_.is_delayed(job, i);
       auto kept = job.holds.contains(i);
       if (task.state == task_state::pending && !late && !kept)
         waiting.insert(i);
@@ -149,7 +149,7 @@ std::string cluster::check_invariants() const {
                  || kept.awaits.empty()
                       == free_holds_.contains({job.born, index}),
                who + ": whether its place is free is off");
-      f.expect(kept.gang || hold_ends_.contains({kept.until, job.born, index}),
+      f.expect(kept.gang || agenda_.ends_hold({job.born, index}, kept.until),
                who + " has a place kept for ever");
       f.expect(!kept.gang
                  || (job.gang != nullptr
@@ -175,7 +175,7 @@ std::string cluster::check_invariants() const {
       finished_tasks += job.finished_tasks;
     }
     if (auto& x = job.schedule) {
-      ticks += ticks_.contains({x->next_tick, job.born}) ? 1 : 0;
+      ticks += agenda_.awaits_tick(job) ? 1 : 0;
       f.expect(job.stopped == !x->next_tick || !x->rule,
                name
                  + ": it waits for a tick though it is stopped, or not "
@@ -234,11 +234,11 @@ std::string cluster::check_invariants() const {
     for (auto& [born, job] : gang.jobs)
       f.expect(job->gang == &gang, who + " has a member that is not in it");
   }
-  f.expect(delayed == delayed_.size(), "delayed tasks are off");
+  f.expect(delayed == agenda_.delays(), "delayed tasks are off");
   for (auto& [key, tasks] : identical_)
     identical -= tasks.live.size() + tasks.waiting.size();
   f.expect(identical == 0, "identical tasks are off");
-  f.expect(ticks == ticks_.size(), "some ticks are nobody's");
+  f.expect(ticks == agenda_.ticks(), "some ticks are nobody's");
   f.expect(awaited == dependents_.size(),
            "some await what they do not wait for");
   f.expect(finished == finished_.size() && finished_tasks == finished_.tasks(),
@@ -289,7 +289,7 @@ std::string cluster::check_invariants() const {
              name + ": more is reserved than there is");
   }
   f.expect(table_.nodes() == nodes_.size(), "the table has other nodes");
-  f.expect(hold_ends_.size() == all_kept, "kept places are off");
+  f.expect(agenda_.holds() == all_kept, "kept places are off");
   for (auto& [name, quota] : quotas_.all()) {
     uint32_t used = 0;
     for (auto& [other, job] : jobs_)

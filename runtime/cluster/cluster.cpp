@@ -123,78 +123,40 @@ void cluster::advance(timestamp now) {
   release_late_holds();
   pass_gang_times();
   waiting_.wake_due(now_);
-  while (!delayed_.empty() && std::get<0>(*delayed_.begin()) <= now_) {
-    auto [due, born, index] = *delayed_.begin();
-    delayed_.erase(delayed_.begin());
+  while (auto delayed = agenda_.take_delayed(now_)) {
+    auto [born, index] = *delayed;
     auto& job = *jobs_by_birth_.at(born);
     enter_queue(job, index);
     refresh(job);
     help_member(job, index);
   }
-  while (!job_visits_.empty() && job_visits_.begin()->first <= now_) {
-    auto& job = *jobs_by_birth_.at(job_visits_.begin()->second);
-    forget_visits(job);
+  while (auto born = agenda_.job_due(now_)) {
+    auto& job = *jobs_by_birth_.at(*born);
+    agenda_.forget_visit(job);
     roll(job);
   }
-  while (!node_visits_.empty() && node_visits_.begin()->first <= now_) {
-    auto name = node_visits_.begin()->second;
-    node_visits_.erase(node_visits_.begin());
-    if (auto* node = node_called(name)) {
-      node->visit_at = {};
-      visit(*node);
-    }
+  while (auto name = agenda_.node_due(now_)) {
+    auto& node = *node_called(*name);
+    agenda_.forget_visit(node);
+    visit(node);
   }
-  while (!ticks_.empty() && ticks_.begin()->first <= now_)
-    tick(*jobs_by_birth_.at(ticks_.begin()->second));
+  while (auto born = agenda_.tick_due(now_))
+    tick(*jobs_by_birth_.at(*born));
   settle();
   end_step();
 }
 
 std::optional<timestamp> cluster::next_wake() const {
-  std::optional<timestamp> result;
+  auto result = agenda_.next();
   auto consider = [&](timestamp x) {
     if (!result || x < *result)
       result = x;
   };
-  if (!delayed_.empty())
-    consider(std::get<0>(*delayed_.begin()));
-  if (!job_visits_.empty())
-    consider(job_visits_.begin()->first);
-  if (!node_visits_.empty())
-    consider(node_visits_.begin()->first);
-  if (!hold_ends_.empty())
-    consider(std::get<0>(*hold_ends_.begin()));
-  if (!gang_times_.empty())
-    consider(gang_times_.begin()->first);
-  if (!ticks_.empty())
-    consider(ticks_.begin()->first);
   if (auto due = waiting_.next_try())
     consider(*due);
   if (!lookups_due_.empty())
     consider(now_);
   return result;
-}
-
-void cluster::visit_at(job_record& job, timestamp at) {
-  if (job.visit_at && job.visit_at <= at)
-    return;
-  forget_visits(job);
-  job.visit_at = at;
-  job_visits_.insert({at, job.born});
-}
-
-void cluster::visit_at(node_record& node, timestamp at) {
-  if (node.visit_at && node.visit_at <= at)
-    return;
-  if (node.visit_at)
-    node_visits_.erase({node.visit_at, node.profile.name});
-  node.visit_at = at;
-  node_visits_.insert({at, node.profile.name});
-}
-
-void cluster::forget_visits(job_record& job) {
-  if (auto due = std::exchange(job.visit_at, {}))
-    job_visits_.erase({due, job.born});
 }
 
 void cluster::set_policies(std::set<std::string, std::less<>> names) {
@@ -605,8 +567,7 @@ void cluster::refresh(job_record& job) {
 void cluster::wait_for_place(job_record& job, uint32_t index,
                              timestamp not_before) {
   if (not_before > now_) {
-    job.tasks[index].not_before = not_before;
-    delayed_.insert({not_before, job.born, index});
+    agenda_.delay(job, index, not_before);
   } else {
     enter_queue(job, index);
   }
@@ -617,8 +578,7 @@ void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.avoid.erase(index);
   job.hits.erase(index);
   forget_lookup(job, index);
-  if (auto due = std::exchange(job.tasks[index].not_before, {}))
-    delayed_.erase({due, job.born, index});
+  agenda_.forget_delay(job, index);
   drop_hold(job, index);
 }
 
@@ -674,11 +634,11 @@ void cluster::erase_job(job_record& job) {
     TROUPE_ASSERT(!holds_capacity(job.tasks[i].state));
     stop_waiting(job, i);
   }
-  forget_visits(job);
+  agenda_.forget_visit(job);
   clear_lookups(job);
   leave_class(job);
   await_jobs(job, {});
-  forget_tick(job);
+  agenda_.forget_tick(job);
   finished_.remove(job);
   leave_gang(job);
   system_jobs_.erase(job.born);

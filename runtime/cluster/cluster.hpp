@@ -21,6 +21,7 @@
 #include "messages/command.hpp"
 #include "messages/expected.hpp"
 
+#include "runtime/cluster/agenda.hpp"
 #include "runtime/cluster/dependents.hpp"
 #include "runtime/cluster/fair_shares.hpp"
 #include "runtime/cluster/finished_jobs.hpp"
@@ -292,7 +293,6 @@ private:
   check_schedules(const std::vector<job_spec_ptr>& specs);
   void take_schedule(job_record& job, const job_spec* before, bool was_stopped);
   void await_tick(job_record& job);
-  void forget_tick(job_record& job);
   /// Decides what is due. REQUIRES: the job's next tick has come.
   void tick(job_record& job);
   void stop_for_new_run(job_record& job, const std::string& message);
@@ -592,10 +592,6 @@ private:
                   placement::occupation held);
   void erase_job(job_record& job);
   void resize(job_record& job, uint32_t count, uint32_t extra);
-  /// Sees to it that `advance` looks at it at `at`, or before.
-  void visit_at(job_record& job, timestamp at);
-  void visit_at(node_record& node, timestamp at);
-  void forget_visits(job_record& job);
   void forget_past_specs(job_record& job) const;
   /// Has the tasks of the version before live on as those of version `to`.
   void take_tasks_over(job_record& job, uint32_t to);
@@ -637,8 +633,6 @@ private:
   placement::tenants tenants_;
   /// [job's birth, index] Tasks whose kept place nobody has any more.
   std::set<std::pair<version_number, uint32_t>> free_holds_;
-  /// When kept places are given up.
-  std::set<std::tuple<timestamp, version_number, uint32_t>> hold_ends_;
   /// While the queue is fair to groups.
   fair_shares shares_;
   /// What all nodes have, as it was so many of their changes ago.
@@ -652,12 +646,10 @@ private:
   /// Counts changes of what nodes have, and which there are.
   uint64_t node_changes_ = 1;
   node_names names_;
-  std::set<std::tuple<timestamp, version_number, uint32_t>> delayed_;
+  agenda agenda_;
   std::map<std::string, gang_record, std::less<>> gangs_;
   /// Gangs that may start, by their place in the queue.
   std::set<std::pair<queue_key, std::string>> open_gangs_;
-  /// When gangs are to be looked at.
-  std::set<std::pair<timestamp, std::string>> gang_times_;
   /// Gangs of which something changed since the last `settle`.
   std::set<std::string> shaken_gangs_;
   /// The gang that the open batch asks for, if it does.
@@ -665,16 +657,11 @@ private:
   bool restoring_ = false;
   std::map<version_number, job_record*> jobs_by_birth_;
   dependents dependents_;
-  /// Jobs by birth, and nodes, that time brings to something.
-  std::set<std::pair<timestamp, version_number>> job_visits_;
-  std::set<std::pair<timestamp, std::string>> node_visits_;
   /// Nodes that are unhealthy, and that drain.
   std::set<std::string, std::less<>> silent_;
   /// When nodes that were so many that it braked began to come back.
   timestamp mending_since_{};
   std::set<std::string, std::less<>> draining_;
-  /// When jobs with a schedule have their next tick.
-  std::set<std::pair<timestamp, version_number>> ticks_;
   /// Births of jobs whose queued run may begin since the last `settle`.
   std::set<version_number> idle_;
   /// Births of jobs of kind `system`.

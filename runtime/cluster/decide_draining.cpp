@@ -30,7 +30,7 @@ expected<outcome, refusal> cluster::on(const drain_node& x) {
 void cluster::move_away(node_record& node) {
   if (now_ >= node.drain_deadline)
     return stop_what_is_left(node);
-  visit_at(node, node.drain_deadline);
+  agenda_.visit(node, node.drain_deadline);
   std::map<std::string_view, job_record*> jobs;
   for (auto& [allocation, place] : node.allocations)
     jobs[place.job->name] = place.job;

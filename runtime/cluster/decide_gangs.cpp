@@ -325,8 +325,8 @@ void cluster::wake_gangs() {
 }
 
 void cluster::pass_gang_times() {
-  while (!gang_times_.empty() && gang_times_.begin()->first <= now_) {
-    auto& gang = gangs_.find(gang_times_.begin()->second)->second;
+  while (auto name = agenda_.gang_due(now_)) {
+    auto& gang = gangs_.find(*name)->second;
     if (gang.state == gang_state::reserving) {
       give_up_reservation(gang, reason::backoff, late_text(gang));
       continue;

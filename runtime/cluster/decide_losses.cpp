@@ -89,7 +89,7 @@ void cluster::give_up_lost() {
     if (node.allocations.empty())
       continue;
     if (is_mending()) {
-      visit_at(node, mending_since_ + options_.loss_window);
+      agenda_.visit(node, mending_since_ + options_.loss_window);
       continue;
     }
     if (!enough && !may_give_up(node))
@@ -97,7 +97,7 @@ void cluster::give_up_lost() {
     if (node.gave_up_at || !enough.value_or(false))
       give_up_due(node);
     else
-      visit_at(node, now_ + options_.loss_window);
+      agenda_.visit(node, now_ + options_.loss_window);
   }
 }
 
@@ -110,7 +110,7 @@ void cluster::give_up_due(node_record& node) {
           ->replace_after.value_or(milliseconds{0});
     auto due = node.unhealthy_at + patience;
     if (due > now_)
-      visit_at(node, due);
+      agenda_.visit(node, due);
     else
       give_up(node, place, reason::node_lost,
               "node " + node.profile.name + " is unhealthy: it is silent");

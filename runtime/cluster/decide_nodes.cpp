@@ -207,9 +207,10 @@ expected<outcome, refusal> cluster::on(const take_lead& x) {
   for (auto& [name, node] : nodes_)
     if (node.state == node_state::unhealthy || node.quarantine.active
         || node.eligibility == node_eligibility::draining)
-      visit_at(node, now_);
-  for (auto& [due, born] : ticks_)
-    idle_.insert(born);
+      agenda_.visit(node, now_);
+  for (auto& [name, job] : jobs_)
+    if (job.schedule && job.schedule->next_tick)
+      idle_.insert(job.born);
   members_due_ = system_jobs_;
   return outcome{};
 }

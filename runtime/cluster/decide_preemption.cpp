@@ -153,8 +153,8 @@ void cluster::place_held_tasks() {
 }
 
 void cluster::release_late_holds() {
-  while (!hold_ends_.empty() && std::get<0>(*hold_ends_.begin()) <= now_) {
-    auto [until, born, index] = *hold_ends_.begin();
+  while (auto late = agenda_.hold_due(now_)) {
+    auto [born, index] = *late;
     auto& job = *jobs_by_birth_.at(born);
     release_place(job, index,
                   "those who have its place on "

@@ -78,7 +78,7 @@ void cluster::judge(node_record& node, const job_record& job,
     say(node_quarantined{node.profile.name, true,
                          "task " + job.name + " was tried there and failed too",
                          now_ + std::min(2 * delay, options_.probe_delay_max)});
-    visit_at(node, q.probe_at);
+    agenda_.visit(node, q.probe_at);
     return;
   }
   if (q.failing.size() < options_.quarantine_jobs)
@@ -97,14 +97,14 @@ void cluster::judge(node_record& node, const job_record& job,
                        "tasks of " + names
                          + " fail there and run well on other nodes",
                        now_ + options_.probe_delay});
-  visit_at(node, q.probe_at);
+  agenda_.visit(node, q.probe_at);
 }
 
 /// Lets one task try the node, or believes the one that did.
 void cluster::probe(node_record& node) {
   auto& q = node.quarantine;
   if (now_ < q.probe_at)
-    return visit_at(node, q.probe_at);
+    return agenda_.visit(node, q.probe_at);
   auto tried = std::find_if(
     node.allocations.begin(), node.allocations.end(), [&](auto& x) {
       return x.second.job->tasks[x.second.index].placed_at >= q.since;
@@ -123,7 +123,7 @@ void cluster::probe(node_record& node) {
                            + " was tried there and runs well",
                          {}});
   else
-    visit_at(node, now_ + options_.probe_time);
+    agenda_.visit(node, now_ + options_.probe_time);
 }
 
 void cluster::fold(const node_quarantined& x) {

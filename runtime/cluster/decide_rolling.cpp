@@ -106,7 +106,7 @@ void cluster::roll(job_record& job) {
     return;
   auto now = survey(job);
   if (now.next)
-    visit_at(job, *now.next);
+    agenda_.visit(job, *now.next);
   stand_in(job, now);
   replace_members(job, now);
   if (!settled && now.members > 0 && now.outdated.empty()

@@ -44,7 +44,7 @@ cluster::check_schedules(const std::vector<job_spec_ptr>& specs) {
 /// its new spec and is not stopped any more, and nothing else of it is new.
 void cluster::take_schedule(job_record& job, const job_spec* before,
                             bool was_stopped) {
-  forget_tick(job);
+  agenda_.forget_tick(job);
   auto& spec = *job.spec;
   if (!spec.schedule || spec.kind != job_kind::batch) {
     job.schedule.reset();
@@ -67,15 +67,7 @@ void cluster::await_tick(job_record& job) {
   // A machine that does not know the time zone has nothing to wait for.
   if (x.rule)
     x.next_tick = x.rule->next(x.ticked_at).value_or(timestamp{});
-  if (x.next_tick)
-    ticks_.insert({x.next_tick, job.born});
-}
-
-void cluster::forget_tick(job_record& job) {
-  if (!job.schedule)
-    return;
-  if (auto due = std::exchange(job.schedule->next_tick, {}))
-    ticks_.erase({due, job.born});
+  agenda_.await_tick(job);
 }
 
 void cluster::tick(job_record& job) {
@@ -83,7 +75,7 @@ void cluster::tick(job_record& job) {
   auto due = schedule.rule->between(schedule.ticked_at, now_, missed_max);
   if (!due) {
     // Not by this clock.
-    forget_tick(job);
+    agenda_.forget_tick(job);
     await_tick(job);
     return;
   }
@@ -136,7 +128,7 @@ void cluster::fold(const job_ticked& x) {
   auto& schedule = *job.schedule;
   schedule.outcome = x.outcome;
   if (x.at > schedule.ticked_at) {
-    forget_tick(job);
+    agenda_.forget_tick(job);
     schedule.ticked_at = x.at;
     await_tick(job);
   }

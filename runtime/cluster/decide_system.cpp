@@ -257,7 +257,7 @@ void cluster::roll_members(job_record& job) {
     auto& task = job.tasks[index];
     auto healthy_at = task.ready_at + job.spec->update.min_healthy;
     if (is_available(task) && is_new(task) && healthy_at > now_) {
-      visit_at(job, healthy_at);
+      agenda_.visit(job, healthy_at);
       ++unavailable;
     } else if (!is_final(task.state) && !is_available(task)) {
       ++unavailable;

@@ -109,27 +109,24 @@ void cluster::refresh_gang(gang_record& gang) {
 void cluster::list_gang(gang_record& gang, const gang_members& members) {
   forget_times_of(gang);
   if (gang.state == gang_state::reserving) {
-    gang.listed_time = gang.until;
+    agenda_.visit(gang, gang.until);
   } else if (gang.state == gang_state::waiting && members.complete()
              && members.places_min() > 0
              && members.open >= members.places_min()) {
     auto gathered = gang.gathered_at + options_.gang_gathering;
     if (gang.blocked)
-      gang.listed_time = gang.retry_at;
+      agenda_.visit(gang, gang.retry_at);
     else if (is_gathering(gang, members))
-      gang.listed_time = gathered;
+      agenda_.visit(gang, gathered);
     else if (asked_gang_ != gang.name)
       gang.listed_key = key_of(gang);
   }
-  if (gang.listed_time)
-    gang_times_.insert({gang.listed_time, gang.name});
   if (gang.listed_key)
     open_gangs_.insert({*gang.listed_key, gang.name});
 }
 
 void cluster::forget_times_of(gang_record& gang) {
-  if (auto time = std::exchange(gang.listed_time, {}))
-    gang_times_.erase({time, gang.name});
+  agenda_.forget_visit(gang);
   if (auto key = std::exchange(gang.listed_key, std::nullopt))
     open_gangs_.erase({*key, gang.name});
 }

@@ -25,7 +25,7 @@ void cluster::hold(job_record& job, uint32_t index, node_record& node,
   if (!x.gang) {
     if (x.awaits.empty())
       free_holds_.insert({job.born, index});
-    hold_ends_.insert({x.until, job.born, index});
+    agenda_.end_hold({job.born, index}, x.until);
   }
   job.holds[index] = std::move(x);
   quotas_.count(*job.spec, 1);
@@ -39,7 +39,7 @@ std::optional<hold_record> cluster::take_hold(job_record& job, uint32_t index) {
   job.holds.erase(at);
   quotas_.count(*job.spec, -1);
   free_holds_.erase({job.born, index});
-  hold_ends_.erase({result.until, job.born, index});
+  agenda_.forget_hold({job.born, index}, result.until);
   node_called(names_[result.node])->holds.erase({job.born, index});
   return result;
 }

@@ -681,7 +681,7 @@ cluster::restore_task(job_record& job, const task_record& task) {
     if (job.holds.contains(index))
       ; // It has a place to come.
     else if (task.not_before > now_)
-      delayed_.insert({task.not_before, job.born, index});
+      agenda_.delay(job, index, task.not_before);
     else
       enter_queue(job, index);
   }
