@@ -49,7 +49,7 @@ void agenda::forget_delay(job_record& job, uint32_t index) {
     delays_.remove(until, {job.born, index});
 }
 
-std::optional<agenda::task_key> agenda::take_delayed(timestamp now) {
+std::optional<task_number> agenda::take_delayed(timestamp now) {
   auto result = delays_.due(now);
   if (result)
     delays_.remove(*delays_.next(), *result);

@@ -41,9 +41,6 @@ private:
 /// here has the time in its record, if it has one: both change together.
 class agenda {
 public:
-  /// [job's birth, index]
-  using task_key = std::pair<version_number, uint32_t>;
-
   /// When something is due next.
   [[nodiscard]] std::optional<timestamp> next() const;
 
@@ -69,7 +66,7 @@ public:
   void forget_delay(job_record& job, uint32_t index);
   /// Takes a task from the list whose delay is over. Its record is left as it is,
   /// since only facts change what is remembered.
-  [[nodiscard]] std::optional<task_key> take_delayed(timestamp now);
+  [[nodiscard]] std::optional<task_number> take_delayed(timestamp now);
   [[nodiscard]] bool is_delayed(const job_record& job, uint32_t index) const {
     return delays_.contains(job.tasks[index].not_before, {job.born, index});
   }
@@ -77,12 +74,12 @@ public:
 
   // -- kept places that are given up ------------------------------------------
 
-  void end_hold(task_key x, timestamp at) { holds_.add(at, x); }
-  void forget_hold(task_key x, timestamp at) { holds_.remove(at, x); }
-  [[nodiscard]] std::optional<task_key> hold_due(timestamp now) const {
+  void end_hold(task_number x, timestamp at) { holds_.add(at, x); }
+  void forget_hold(task_number x, timestamp at) { holds_.remove(at, x); }
+  [[nodiscard]] std::optional<task_number> hold_due(timestamp now) const {
     return holds_.due(now);
   }
-  [[nodiscard]] bool ends_hold(task_key x, timestamp at) const {
+  [[nodiscard]] bool ends_hold(task_number x, timestamp at) const {
     return holds_.contains(at, x);
   }
   [[nodiscard]] size_t holds() const { return holds_.size(); }
@@ -113,8 +110,8 @@ public:
 private:
   timetable<version_number> jobs_;
   timetable<std::string> nodes_;
-  timetable<task_key> delays_;
-  timetable<task_key> holds_;
+  timetable<task_number> delays_;
+  timetable<task_number> holds_;
   timetable<std::string> gangs_;
   timetable<version_number> ticks_;
 };

@@ -112,7 +112,7 @@ void cluster::fold(const job_submitted& x) {
     awaited.insert(dependency.job);
   await_jobs(job, std::move(awaited));
   take_schedule(job, nullptr, false);
-  begin_lookups(job);
+  lookups_.begin(job);
   enter_class(job);
   enter_gang(job);
   refresh(job);
@@ -169,7 +169,7 @@ void cluster::fold(const job_updated& x) {
     count_gang_anew(*job.gang);
     let_try(*job.gang);
   }
-  begin_lookups(job);
+  lookups_.begin(job);
   refresh(job);
   keys_.remember(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
 }
@@ -230,7 +230,7 @@ void cluster::resize(job_record& job, uint32_t count, uint32_t extra) {
   // Fresh ones among them have no records that could go.
   if (job.lookup && count + extra < job.wanted())
     for (auto i = count + extra; i < job.lookup->seen; ++i)
-      forget_lookup(job, i);
+      lookups_.forget(job, i);
   job.count = count;
   job.extra = extra;
   // Members beyond the new count that hold nothing are gone at once; the others
@@ -273,7 +273,7 @@ void cluster::fold(const job_stopped& x) {
   if (job.schedule)
     job.schedule->queued_at = {};
   job.forget = job.forget || x.forget;
-  clear_lookups(job);
+  lookups_.clear(job);
   for (uint32_t i = 0; i < job.tasks.size(); ++i)
     if (job.tasks[i].state == task_state::pending) {
       stop_waiting(job, i);

@@ -191,7 +191,7 @@ std::string cluster::check_invariants() const {
              name + ": it is a system job, or is not");
     if (auto wrong = check_members(job); !wrong.empty())
       f.expect(false, name + ": " + wrong);
-    if (auto wrong = check_lookups(job); !wrong.empty())
+    if (auto wrong = lookups_.check(job); !wrong.empty())
       f.expect(false, name + ": " + wrong);
     identical
       += job.keys.size()
@@ -235,9 +235,7 @@ std::string cluster::check_invariants() const {
       f.expect(job->gang == &gang, who + " has a member that is not in it");
   }
   f.expect(delayed == agenda_.delays(), "delayed tasks are off");
-  for (auto& [key, tasks] : identical_)
-    identical -= tasks.live.size() + tasks.waiting.size();
-  f.expect(identical == 0, "identical tasks are off");
+  f.expect(identical == lookups_.size(), "identical tasks are off");
   f.expect(ticks == agenda_.ticks(), "some ticks are nobody's");
   f.expect(awaited == dependents_.size(),
            "some await what they do not wait for");

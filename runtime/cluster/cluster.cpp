@@ -74,7 +74,8 @@ job_state state_of(const job_record& job) {
 }
 
 cluster::cluster(cluster_options options)
-  : options_(options), keys_(options.keys_max) {
+  : options_(options), lookups_(options.lookups_ahead),
+    keys_(options.keys_max) {
   // nop
 }
 
@@ -154,7 +155,7 @@ std::optional<timestamp> cluster::next_wake() const {
   };
   if (auto due = waiting_.next_try())
     consider(*due);
-  if (!lookups_due_.empty())
+  if (lookups_.due() != nullptr)
     consider(now_);
   return result;
 }
@@ -546,7 +547,7 @@ void cluster::take_its_place(job_record& job) {
 
 void cluster::refresh(job_record& job) {
   take_its_place(job);
-  list_lookups(job);
+  lookups_.list(job);
   if (job.schedule && job.schedule->queued_at && !job.run_under_way()
       && !folding_)
     idle_.insert(job.born);
@@ -577,7 +578,7 @@ void cluster::stop_waiting(job_record& job, uint32_t index) {
   job.requeued.erase(index);
   job.avoid.erase(index);
   job.hits.erase(index);
-  forget_lookup(job, index);
+  lookups_.forget(job, index);
   agenda_.forget_delay(job, index);
   drop_hold(job, index);
 }
@@ -616,7 +617,7 @@ void cluster::free_capacity(job_record& job, uint32_t index) {
   node.reserved -= klass.request;
   move_out(job, index, node);
   node.allocations.erase(task.allocation);
-  leave_identical(job, index);
+  lookups_.end(job, index);
   note_left(node, task.allocation);
   helped_.push_back(node.row);
   auto of_version = job.held.find(task.job_version);
@@ -635,7 +636,7 @@ void cluster::erase_job(job_record& job) {
     stop_waiting(job, i);
   }
   agenda_.forget_visit(job);
-  clear_lookups(job);
+  lookups_.clear(job);
   leave_class(job);
   await_jobs(job, {});
   agenda_.forget_tick(job);

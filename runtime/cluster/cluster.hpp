@@ -25,6 +25,7 @@
 #include "runtime/cluster/dependents.hpp"
 #include "runtime/cluster/fair_shares.hpp"
 #include "runtime/cluster/finished_jobs.hpp"
+#include "runtime/cluster/lookups.hpp"
 #include "runtime/cluster/node_names.hpp"
 #include "runtime/cluster/options.hpp"
 #include "runtime/cluster/queue_order.hpp"
@@ -177,7 +178,9 @@ public:
   [[nodiscard]] std::optional<cache_key>
   cache_key_of(const job_record& job, uint32_t index) const;
   /// A task that is identical to those of `key` and holds a place.
-  [[nodiscard]] std::optional<task_ref> who_runs(const cache_key& key) const;
+  [[nodiscard]] std::optional<task_ref> who_runs(const cache_key& key) const {
+    return lookups_.who_runs(key);
+  }
 
   /// All that `node` has to do, as after a new connection.
   [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
@@ -264,22 +267,12 @@ private:
   bool give_results(uint32_t& left);
   void hear_ends_of_identical();
   void look_up(job_record& job);
-  [[nodiscard]] bool may_look_up(const job_record& job) const;
   void give_result(const job_record& job, uint32_t index, const cache_key& key,
                    const kept_result& x);
   void forget_result(const job_record& job, uint32_t index);
-  /// Makes the record of lookups anew, as if none had been made.
-  void begin_lookups(job_record& job);
-  void clear_lookups(job_record& job);
-  void forget_lookup(job_record& job, uint32_t index);
-  /// Lists `job` among those with lookups to make, if it has.
-  void list_lookups(job_record& job);
   void enter_queue(job_record& job, uint32_t index);
   void enter_identical(job_record& job, uint32_t index, const cache_key& key);
-  void leave_identical(job_record& job, uint32_t index);
   void keep_result(const job_record& job, uint32_t index, const task_ended& x);
-  /// What is wrong with the lookups of a job; empty if all is well.
-  [[nodiscard]] std::string check_lookups(const job_record& job) const;
 
   // decide_quarantine.cpp
   void judge(node_record& node, const job_record& job,
@@ -631,8 +624,8 @@ private:
   placement::table table_;
   /// Who could make room for others; in step with `node_record::allocations`.
   placement::tenants tenants_;
-  /// [job's birth, index] Tasks whose kept place nobody has any more.
-  std::set<std::pair<version_number, uint32_t>> free_holds_;
+  /// Tasks whose kept place nobody has any more.
+  std::set<task_number> free_holds_;
   /// While the queue is fair to groups.
   fair_shares shares_;
   /// What all nodes have, as it was so many of their changes ago.
@@ -671,18 +664,7 @@ private:
   std::set<std::string, std::less<>> nodes_due_;
   std::set<version_number> members_due_;
   result_cache results_;
-  /// Tasks with one key, by birth of job and index.
-  struct identical_tasks {
-    std::set<std::pair<version_number, uint32_t>> live;
-    std::set<std::pair<version_number, uint32_t>> waiting;
-  };
-  std::map<cache_key, identical_tasks> identical_;
-  /// Births of jobs with lookups to make.
-  std::set<version_number> lookups_due_;
-  /// Since the last `settle`: keys that nobody runs any more, and images that
-  /// have another digest.
-  std::set<cache_key> landed_;
-  std::set<std::string> moved_images_;
+  lookups lookups_;
   finished_jobs finished_;
   submission_keys keys_;
   placement::comparison shadow_;

@@ -72,87 +72,54 @@ cluster::cache_key_of(const job_record& job, uint32_t index) const {
   return task_key(work, *spec, index, results_.identity_of(spec->image));
 }
 
-std::optional<task_ref> cluster::who_runs(const cache_key& key) const {
-  auto at = identical_.find(key);
-  if (at == identical_.end() || at->second.live.empty())
-    return std::nullopt;
-  auto& [born, index] = *at->second.live.begin();
-  return task_ref{jobs_by_birth_.at(born)->name, index};
-}
-
 // -- lookups -----------------------------------------------------------------
 
 bool cluster::give_results(uint32_t& left) {
   auto before = version_;
   hear_ends_of_identical();
-  while (left > 0 && !lookups_due_.empty()) {
+  for (auto* job = lookups_.due(); left > 0 && job != nullptr;
+       job = lookups_.due()) {
     recorder_.stir();
-    auto& job = *jobs_by_birth_.at(*lookups_due_.begin());
-    for (; left > 0 && may_look_up(job); --left)
-      look_up(job);
-    take_its_place(job);
-    list_lookups(job);
+    for (; left > 0 && lookups_.may_look_up(*job); --left)
+      look_up(*job);
+    take_its_place(*job);
+    lookups_.list(*job);
   }
   return version_ != before;
 }
 
 /// Those that waited for a task that has ended get its result, or run.
 void cluster::hear_ends_of_identical() {
-  for (auto& key : std::exchange(landed_, {})) {
-    auto at = identical_.find(key);
-    if (at == identical_.end() || !at->second.live.empty())
-      continue;
-    auto waiting = at->second.waiting;
-    for (auto& [born, index] : waiting) {
-      auto& job = *jobs_by_birth_.at(born);
-      auto now_known = *cache_key_of(job, index);
-      if (auto* found = results_.find(now_known, job.spec->cache->ttl, now_)) {
-        give_result(job, index, now_known, *found);
+  for (auto& key : lookups_.take_landed())
+    for (auto& [number, job] : lookups_.left_alone(key)) {
+      auto index = number.second;
+      auto now_known = *cache_key_of(*job, index);
+      if (auto* found = results_.find(now_known, job->spec->cache->ttl, now_)) {
+        give_result(*job, index, now_known, *found);
         continue;
       }
-      auto& x = *job.lookup;
-      if (auto node = x.joined.extract(index))
-        x.missed.insert(std::move(node));
-      take_its_place(job);
+      lookups_.miss(*job, index);
+      take_its_place(*job);
     }
-  }
-  auto moved = std::exchange(moved_images_, {});
+  auto moved = lookups_.take_moved();
   if (moved.empty())
     return;
   for (auto& [name, job] : jobs_)
     if (job.lookup && moved.contains(job.spec->image)) {
-      begin_lookups(job);
+      lookups_.begin(job);
       take_its_place(job);
-      list_lookups(job);
+      lookups_.list(job);
     }
 }
 
-bool cluster::may_look_up(const job_record& job) const {
-  if (!job.lookup || job.stopped || job.held_back())
-    return false;
-  auto& x = *job.lookup;
-  auto known = static_cast<uint32_t>(job.tasks.size());
-  return x.missed.size() + x.joined.size() < options_.lookups_ahead
-         && (!x.due.empty() || std::max(x.seen, known) < job.wanted());
-}
-
-/// Looks up one task. REQUIRES: `may_look_up(job)`.
+/// Looks up one task. REQUIRES: `lookups_.may_look_up(job)`.
 void cluster::look_up(job_record& job) {
-  auto& x = *job.lookup;
-  uint32_t index = 0;
-  if (x.due.empty()) {
-    index = std::max(x.seen, static_cast<uint32_t>(job.tasks.size()));
-    x.seen = index + 1;
-  } else {
-    index = x.due.extract(x.due.begin()).value();
-  }
-  auto key
-    = task_key(x.work, *job.spec, index, results_.identity_of(job.spec->image));
+  auto index = lookups_.take(job);
+  auto key = task_key(job.lookup->work, *job.spec, index,
+                      results_.identity_of(job.spec->image));
   if (auto* found = results_.find(key, job.spec->cache->ttl, now_))
     return give_result(job, index, key, *found);
-  auto& tasks = identical_[key];
-  tasks.waiting.insert({job.born, index});
-  (tasks.live.empty() ? x.missed : x.joined).emplace(index, key);
+  lookups_.note_missing(job, index, key);
 }
 
 void cluster::give_result(const job_record& job, uint32_t index,
@@ -161,57 +128,9 @@ void cluster::give_result(const job_record& job, uint32_t index,
   say(cache_hit{{job.name, index}, to_string(key), x.result, joined});
 }
 
-void cluster::begin_lookups(job_record& job) {
-  clear_lookups(job);
-  job.lookup.reset();
-  if (is_cached(*job.spec))
-    job.lookup = lookup_record{work_key(*job.spec), 0, job.requeued};
-}
-
-void cluster::clear_lookups(job_record& job) {
-  if (!job.lookup)
-    return;
-  lookups_due_.erase(job.born);
-  auto known = std::move(job.lookup->missed);
-  known.merge(job.lookup->joined);
-  for (auto& [index, key] : known) {
-    auto at = identical_.find(key);
-    at->second.waiting.erase({job.born, index});
-    if (at->second.live.empty() && at->second.waiting.empty())
-      identical_.erase(at);
-  }
-  *job.lookup = lookup_record{job.lookup->work};
-}
-
-/// It does not wait any longer.
-void cluster::forget_lookup(job_record& job, uint32_t index) {
-  if (!job.lookup)
-    return;
-  auto& x = *job.lookup;
-  x.due.erase(index);
-  auto node = x.missed.extract(index);
-  if (!node)
-    node = x.joined.extract(index);
-  if (!node)
-    return;
-  auto at = identical_.find(node.mapped());
-  at->second.waiting.erase({job.born, index});
-  if (at->second.live.empty() && at->second.waiting.empty())
-    identical_.erase(at);
-}
-
-void cluster::list_lookups(job_record& job) {
-  if (may_look_up(job))
-    lookups_due_.insert(job.born);
-  else if (job.lookup)
-    lookups_due_.erase(job.born);
-}
-
 void cluster::enter_queue(job_record& job, uint32_t index) {
   job.requeued.insert(index);
-  if (job.lookup && !job.lookup->missed.contains(index)
-      && !job.lookup->joined.contains(index))
-    job.lookup->due.insert(index);
+  lookups_.add(job, index);
 }
 
 // -- who is identical --------------------------------------------------------
@@ -219,29 +138,8 @@ void cluster::enter_queue(job_record& job, uint32_t index) {
 /// It has a place: all others wait for it.
 void cluster::enter_identical(job_record& job, uint32_t index,
                               const cache_key& key) {
-  job.keys[index] = key;
-  auto& tasks = identical_[key];
-  tasks.live.insert({job.born, index});
-  for (auto& [born, other] : tasks.waiting) {
-    auto& waiting = *jobs_by_birth_.at(born);
-    if (auto node = waiting.lookup->missed.extract(other))
-      waiting.lookup->joined.insert(std::move(node));
-    take_its_place(waiting);
-  }
-}
-
-void cluster::leave_identical(job_record& job, uint32_t index) {
-  auto own = job.keys.extract(index);
-  if (!own)
-    return;
-  auto at = identical_.find(own.mapped());
-  at->second.live.erase({job.born, index});
-  if (!at->second.live.empty())
-    return;
-  if (at->second.waiting.empty())
-    identical_.erase(at);
-  else
-    landed_.insert(own.mapped());
+  for (auto* other : lookups_.start(job, index, key))
+    take_its_place(*other);
 }
 
 /// A task whose end was wished for may not have done all that it would have.
@@ -267,7 +165,7 @@ void cluster::keep_result(const job_record& job, uint32_t index,
   kept.used_at = now_;
   auto key = task_key(work_key(spec), spec, index, kept.digest);
   if (results_.keep(key, std::move(kept), now_) && !folding_)
-    moved_images_.insert(spec.image);
+    lookups_.note_moved(spec.image);
 }
 
 void cluster::fold(const cache_hit& x) {
@@ -285,46 +183,6 @@ void cluster::fold(const cache_hit& x) {
 
 void cluster::fold(const cache_invalidated& x) {
   results_.forget(x.which);
-}
-
-// -- what must hold ----------------------------------------------------------
-
-std::string cluster::check_lookups(const job_record& job) const {
-  for (auto& [index, hit] : job.hits)
-    if (index >= job.tasks.size()
-        || job.tasks[index].state != task_state::cached)
-      return "a task has a result and is not cached";
-  size_t keys = 0;
-  for (auto& task : job.tasks)
-    if (holds_capacity(task.state) && is_cached(*job.spec_of(task.job_version)))
-      ++keys;
-  if (keys != job.keys.size())
-    return "keys of running tasks are off";
-  if (job.lookup.has_value() != is_cached(*job.spec))
-    return "it looks results up and should not, or the reverse";
-  if (lookups_due_.contains(job.born) != may_look_up(job))
-    return "lookups that are due are off";
-  if (!job.lookup)
-    return {};
-  auto& x = *job.lookup;
-  for (auto index : job.requeued)
-    if (x.due.count(index) + x.missed.count(index) + x.joined.count(index) != 1)
-      return "a task that waits is not looked up once";
-  for (auto index : x.due)
-    if (!job.requeued.contains(index))
-      return "a task is looked up that does not wait";
-  for (auto* known : {&x.missed, &x.joined})
-    for (auto& [index, key] : *known) {
-      auto at = identical_.find(key);
-      if (at == identical_.end()
-          || !at->second.waiting.contains({job.born, index})
-          || at->second.live.empty() != (known == &x.missed))
-        return "who waits for whom is off";
-      if (index >= job.wanted()
-          || (index < job.tasks.size() && !job.requeued.contains(index)))
-        return "a task was looked up that does not wait";
-    }
-  return {};
 }
 
 } // namespace troupe::runtime

@@ -163,7 +163,7 @@ void cluster::begin_run(job_record& job) {
     wait_for_place(job, i, {});
   }
   // Results may have come, or gone, since the last run.
-  begin_lookups(job);
+  lookups_.begin(job);
   refresh(job);
 }
 

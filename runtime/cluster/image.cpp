@@ -586,7 +586,7 @@ cluster::restore_job(const json::value& from, missing_tasks& missing) {
   }
   for (auto& x : image.hits)
     job.hits[x.index] = x.hit;
-  begin_lookups(job);
+  lookups_.begin(job);
   // Its tasks follow in lines of their own; it joins the queue with the last.
   enter_class(job);
   enter_gang(job);

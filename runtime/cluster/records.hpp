@@ -101,6 +101,9 @@ struct queue_key {
 
 using class_id = uint32_t;
 
+/// [job's birth, index] A task: jobs of one name have many births.
+using task_number = std::pair<version_number, uint32_t>;
+
 /// A place that is kept for a task which waits until others have left it. In the
 /// table it is taken; the task has no allocation yet.
 struct hold_record {
@@ -323,7 +326,7 @@ struct gang_record {
   // What is known without facts: a controller that takes over finds it out anew.
 
   /// [job's birth, index] Members whose nodes have confirmed.
-  std::set<std::pair<version_number, uint32_t>> confirmed;
+  std::set<task_number> confirmed;
   /// When a job joined it last, and whether it was waited for others since.
   timestamp gathered_at;
   bool has_gathered = false;
@@ -399,7 +402,7 @@ struct node_record {
   uint16_t last_port = 0;
   std::map<allocation_id, task_place> allocations;
   /// [job's birth, index] Places that are kept here, as the jobs know them.
-  std::map<std::pair<version_number, uint32_t>, job_record*> holds;
+  std::map<task_number, job_record*> holds;
   /// Allocations that were given up and yet run there: until they are gone,
   /// nothing new goes to the node.
   std::set<allocation_id> strays;
