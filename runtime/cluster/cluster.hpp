@@ -22,6 +22,7 @@
 #include "messages/expected.hpp"
 
 #include "runtime/cluster/agenda.hpp"
+#include "runtime/cluster/backfill.hpp"
 #include "runtime/cluster/dependents.hpp"
 #include "runtime/cluster/fair_shares.hpp"
 #include "runtime/cluster/finished_jobs.hpp"
@@ -34,8 +35,6 @@
 #include "runtime/cluster/step_recorder.hpp"
 #include "runtime/cluster/submission_keys.hpp"
 #include "runtime/cluster/waiting.hpp"
-#include "runtime/placement/preempt.hpp"
-#include "runtime/placement/reservation.hpp"
 #include "runtime/placement/shadow.hpp"
 #include "runtime/result_cache.hpp"
 
@@ -45,17 +44,6 @@ namespace troupe::runtime {
 struct node_work {
   std::string node;
   work_item item;
-};
-
-/// Places that are kept for what is at the head of the queue.
-struct reserved_head {
-  queue_key key;
-  std::string job;
-  std::shared_ptr<const placement::task_class> of;
-  /// The state that `places` is true of, and when they were found.
-  version_number made = 0;
-  timestamp made_at;
-  placement::reservation places;
 };
 
 class cluster {
@@ -92,7 +80,9 @@ public:
   /// The nodes on which places are to be proposed for a batch: for some tasks
   /// less is free than there is.
   [[nodiscard]] const placement::table&
-  nodes_for(const waiting::batch& x) const;
+  nodes_for(const waiting::batch& x) const {
+    return backfill_.open_to(x.behind, table_);
+  }
 
   /// Places what `x` proposes and still fits; what does not waits on.
   void commit(const placement::proposal& x, timestamp now);
@@ -153,6 +143,9 @@ public:
   [[nodiscard]] queue_key key_of(const job_record& job) const {
     return key_in(settings_.queue_order, job);
   }
+  [[nodiscard]] queue_key key_of(const gang_record& gang) const {
+    return key_in(settings_.queue_order, gang);
+  }
   /// What placement looks at of tasks of `spec`.
   [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
   /// What a task holds that is there by `allocation`.
@@ -169,7 +162,7 @@ public:
   [[nodiscard]] bool never_fits(const waiting::job_class& x) const;
   /// For whom places are kept until others have ended, if for anybody.
   [[nodiscard]] const std::optional<reserved_head>& ahead() const {
-    return ahead_;
+    return backfill_.ahead();
   }
   /// What waits for its next try by time alone waits longer.
   [[nodiscard]] bool is_slowed_down() const { return waiting_.slowed_down(); }
@@ -386,7 +379,6 @@ private:
   void forget_times_of(gang_record& gang);
   [[nodiscard]] static bool
   is_gathering(const gang_record& gang, const gang_members& members);
-  [[nodiscard]] queue_key key_of(const gang_record& gang) const;
   void release_gang(gang_record& gang);
   /// Whether nobody is in the way of a reservation any more.
   [[nodiscard]] static bool is_clear(const gang_record& gang);
@@ -531,33 +523,12 @@ private:
   [[nodiscard]] static std::vector<port_binding>
   bindings_of(const job_spec& spec, const placement::occupation& held);
 
-  // backfill.cpp
-  struct blocked_head {
-    queue_key key;
-    const job_record* job = nullptr;
-    uint32_t count = 1;
-  };
   void expect_end(const job_record& job, uint32_t index, bool expected);
   /// Notes that a task has begun now.
   void set_since(const job_record& job, uint32_t index);
   [[nodiscard]] bool backfills() const;
-  [[nodiscard]] std::vector<blocked_head> blocked_heads() const;
   void renew_reservation();
-  [[nodiscard]] bool
-  may_search(const std::vector<blocked_head>& heads,
-             const std::optional<reserved_head>& before) const;
-  [[nodiscard]] std::optional<reserved_head>
-  search(const std::vector<blocked_head>& heads);
-  [[nodiscard]] std::optional<reserved_head>
-  brought_up(const std::optional<reserved_head>& before) const;
-  [[nodiscard]] bool
-  is_same_reservation(const std::optional<reserved_head>& before) const;
   void wake_those_behind();
-  [[nodiscard]] expected<placement::occupation, reason>
-  occupy(placement::node_index row, const placement::task_class& of,
-         bool behind);
-  /// Whether what stands at `key` must leave what is reserved alone.
-  [[nodiscard]] bool is_behind(queue_key key, milliseconds estimate) const;
 
   // quota.cpp
   /// How many more tasks of `x` may have a place.
@@ -681,11 +652,7 @@ private:
   /// What the open batch asks for, and whether behind a reservation.
   std::vector<waiting::asked> asked_;
   bool asked_behind_ = false;
-  /// When tasks that run are expected to end, where somebody said it.
-  std::set<placement::ending> endings_;
-  std::optional<reserved_head> ahead_;
-  /// When the ends of all tasks were gone through last.
-  timestamp searched_at_;
+  backfill backfill_;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

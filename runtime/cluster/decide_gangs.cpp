@@ -108,7 +108,7 @@ std::optional<waiting::batch> cluster::next_gang() {
       milliseconds estimate{0};
       for (auto& [born, job] : gang.jobs)
         estimate = std::max(estimate, estimate_of(*job->spec));
-      result.behind = is_behind(key, estimate);
+      result.behind = backfill_.is_behind(key, estimate, now_);
       asked_gang_ = name;
       list_gang(gang, members);
       return result;
@@ -125,7 +125,7 @@ std::optional<waiting::batch> cluster::next_gang() {
 void cluster::commit_gang(const placement::proposal& x) {
   auto name = std::exchange(asked_gang_, {});
   auto asked = std::exchange(asked_, {});
-  auto behind = std::exchange(asked_behind_, false) && ahead_;
+  auto behind = std::exchange(asked_behind_, false) && ahead();
   auto at = gangs_.find(name);
   if (at == gangs_.end())
     return;
@@ -140,9 +140,9 @@ void cluster::commit_gang(const placement::proposal& x) {
     return block_gang(gang, reason::quota, std::move(over));
   // Nodes may have gone since it was asked.
   if (behind)
-    ahead_ = brought_up(ahead_);
+    backfill_.bring_up(table_, version_);
   gang_plan plan;
-  plan.nodes = behind ? ahead_->places.rest : table_;
+  plan.nodes = backfill_.open_to(behind, table_);
   take_places(plan, gang, x, asked);
   auto fit = static_cast<uint32_t>(plan.places.size());
   if (fit < members.places_min())
@@ -271,7 +271,7 @@ void cluster::block_gang(gang_record& gang, const gang_members& members,
       + number(room.free) + (room.free == 1 ? " is" : " are") + " free, and "
       + number(room.most) + " if all tasks of lower priority made room"
       + (behind
-           ? "; others are kept for " + ahead_->job + ", which is ahead of it"
+           ? "; others are kept for " + ahead()->job + ", which is ahead of it"
            : std::string{}));
   gang.behind = behind;
 }

@@ -61,7 +61,7 @@ void cluster::make_room(const std::vector<refused_ask>& refused, bool behind) {
 
 bool cluster::make_room_for(job_record& job, uint32_t index,
                             const placement::refusal& why, bool behind) {
-  auto& nodes = behind && ahead_ ? ahead_->places.rest : table_;
+  auto& nodes = backfill_.open_to(behind, table_);
   auto found = placement::find_room(
     {nodes, tenants_,
      [this](placement::node_index n, uint64_t id) { return holding_of(n, id); },
@@ -94,9 +94,9 @@ bool cluster::make_room_for(job_record& job, uint32_t index,
   for (auto id : found->leaving)
     await(id);
   fact.until = now_ + grace + options_.hold_patience;
-  if (behind && ahead_)
-    ahead_->places.rest.occupy_again(
-      found->node, *job.classes.at(job.job_version), found->place);
+  if (behind)
+    backfill_.note_taken(found->node, *job.classes.at(job.job_version),
+                         found->place);
   for (auto& x : victims)
     say(std::move(x));
   say(std::move(fact));

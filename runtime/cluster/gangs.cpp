@@ -143,13 +143,6 @@ bool cluster::is_gathering(const gang_record& gang,
   });
 }
 
-queue_key cluster::key_of(const gang_record& gang) const {
-  auto result = key_of(*gang.jobs.begin()->second);
-  for (auto& [born, job] : gang.jobs)
-    result = std::min(result, key_of(*job));
-  return result;
-}
-
 /// Gives up what is reserved. The members wait for any places.
 void cluster::release_gang(gang_record& gang) {
   gang.state = gang_state::waiting;

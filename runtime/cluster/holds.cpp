@@ -141,6 +141,32 @@ void cluster::count_anew(const job_record& job) {
                             task.allocation.value, counts_as(job, task));
 }
 
+// -- when tasks end ----------------------------------------------------------
+
+void cluster::expect_end(const job_record& job, uint32_t index, bool expected) {
+  auto& task = job.tasks[index];
+  auto estimate = estimate_of(*job.spec_of(task.job_version));
+  if (estimate.count() == 0)
+    return;
+  auto row = find_node(node_of(task))->row;
+  auto* tenant = tenants_.find(row, task.allocation.value);
+  placement::ending x{tenant->since + estimate, row, tenant->id};
+  if (expected)
+    backfill_.expect(x);
+  else
+    backfill_.forget(x);
+}
+
+void cluster::set_since(const job_record& job, uint32_t index) {
+  auto& task = job.tasks[index];
+  expect_end(job, index, false);
+  tenants_.set_since(find_node(node_of(task))->row, task.allocation.value,
+                     now_);
+  expect_end(job, index, true);
+}
+
+// -- who holds a place --------------------------------------------------------
+
 placement::held_place
 cluster::holding_of(placement::node_index row, uint64_t allocation) const {
   auto& [job, index] = rows_[row]->allocations.at({allocation});

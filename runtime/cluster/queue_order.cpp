@@ -34,6 +34,13 @@ queue_key key_in(const std::string& order, const job_record& job) {
   return {-int64_t{job.spec->priority}, job.born};
 }
 
+queue_key key_in(const std::string& order, const gang_record& gang) {
+  auto result = key_in(order, *gang.jobs.begin()->second);
+  for (auto& [born, job] : gang.jobs)
+    result = std::min(result, key_in(order, *job));
+  return result;
+}
+
 std::string group_of(const settings& config, const job_record& job) {
   if (config.queue_order != "fair")
     return {};

@@ -13,6 +13,9 @@ namespace troupe::runtime {
 
 /// Where `job` stands in a queue in this order, see `settings::queue_order`.
 [[nodiscard]] queue_key key_in(const std::string& order, const job_record& job);
+/// A gang stands where the first of its jobs would.
+[[nodiscard]] queue_key
+key_in(const std::string& order, const gang_record& gang);
 
 /// Whose share of the cluster `job` uses; empty if that does not matter.
 [[nodiscard]] std::string
