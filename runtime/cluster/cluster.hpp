@@ -175,6 +175,13 @@ public:
     return lookups_.who_runs(key);
   }
 
+  /// Names of the policies that are there.
+  [[nodiscard]] const auto& policies() const { return policies_; }
+  /// Whether any job waits for the end of `job`.
+  [[nodiscard]] bool is_awaited(std::string_view job) const {
+    return dependents_.is_awaited(job);
+  }
+
   /// All that `node` has to do, as after a new connection.
   [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
 
@@ -207,9 +214,6 @@ private:
   void forget_old_jobs();
 
   // decide_after.cpp
-  /// What is wrong with what the jobs of a submission wait for.
-  [[nodiscard]] std::vector<problem>
-  check_after(const std::vector<job_spec_ptr>& specs) const;
   /// Says which of the jobs that `job` awaits have ended as it wants.
   void meet_dependencies(job_record& job);
   /// The same of all jobs that await one that has ended since the last call.
@@ -252,9 +256,6 @@ private:
 
   // decide_cache.cpp
   expected<outcome, refusal> on(const forget_results& x);
-  /// What is wrong with what a submission says about results.
-  [[nodiscard]] static std::vector<problem>
-  check_caches(const std::vector<job_spec_ptr>& specs);
   /// Ends tasks whose results are there, with at most `left` lookups. Returns
   /// whether there were any.
   bool give_results(uint32_t& left);
@@ -274,9 +275,6 @@ private:
   works_elsewhere(const std::string& job, const node_record& node) const;
   void probe(node_record& node);
   // decide_schedule.cpp
-  /// What is wrong with the schedules of a submission.
-  [[nodiscard]] static std::vector<problem>
-  check_schedules(const std::vector<job_spec_ptr>& specs);
   void take_schedule(job_record& job, const job_spec* before, bool was_stopped);
   void await_tick(job_record& job);
   /// Decides what is due. REQUIRES: the job's next tick has come.
@@ -286,10 +284,6 @@ private:
   void begin_run(job_record& job);
 
   // decide_system.cpp
-  /// What is wrong with a submission that makes a system job of another, or the
-  /// reverse.
-  [[nodiscard]] std::vector<problem>
-  check_kinds(const std::vector<job_spec_ptr>& specs) const;
   /// How many tasks a job of `spec` has, as things stand.
   [[nodiscard]] uint32_t tasks_of(const job_spec& spec) const;
   [[nodiscard]] label_set labels_when_well(const node_record& node) const;
@@ -537,14 +531,6 @@ private:
   }
   void count_quotas();
   void wake_quotas();
-
-  // decide_settings.cpp
-  [[nodiscard]] std::vector<problem> check_settings(const settings& x) const;
-  /// What is wrong with the priority classes of a submission.
-  [[nodiscard]] std::vector<problem>
-  check_classes(const std::vector<job_spec_ptr>& specs) const;
-  /// `spec` with the priority of its class.
-  [[nodiscard]] job_spec_ptr with_priority(const job_spec_ptr& spec) const;
 
   // order.cpp
   [[nodiscard]] std::optional<waiting::batch>

@@ -19,24 +19,6 @@ namespace troupe::runtime {
 
 // -- what users ask ----------------------------------------------------------
 
-std::vector<problem>
-cluster::check_caches(const std::vector<job_spec_ptr>& specs) {
-  std::vector<problem> result;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto& spec = *specs[i];
-    if (!spec.cache)
-      continue;
-    auto at = (specs.size() > 1 ? '/' + std::to_string(i) : "") + "/cache";
-    if (spec.kind != job_kind::batch)
-      result.push_back({at, "is for kind \"batch\", which has a result"});
-    else if (spec.gang)
-      result.push_back({at, "does not go with \"gang\": members that start "
-                            "together cannot be replaced one by one by results "
-                            "of others"});
-  }
-  return result;
-}
-
 expected<outcome, refusal> cluster::on(const forget_results& x) {
   outcome result;
   result.removed = results_.count(x.which);

@@ -4,8 +4,8 @@
 
 #include "runtime/cluster/after.hpp"
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/submission.hpp"
 #include "runtime/cluster/versions.hpp"
-#include "runtime/placement/policy.hpp"
 
 namespace troupe::runtime {
 
@@ -21,43 +21,6 @@ unexpected<refusal> not_found(std::string what) {
 unexpected<refusal> no_job(const std::string& name) {
   return not_found("there is no job \"" + name
                    + "\"; `troupe jobs` lists the jobs");
-}
-
-/// A policy that fails for a moment is known all the same.
-bool is_strategy(const std::string& name,
-                 const std::set<std::string, std::less<>>& policies) {
-  if (policies.contains(name))
-    return true;
-  auto shipped = placement::policy_names();
-  return std::find(shipped.begin(), shipped.end(), name) != shipped.end();
-}
-
-std::string strategies(std::set<std::string, std::less<>> policies) {
-  auto shipped = placement::policy_names();
-  policies.insert(shipped.begin(), shipped.end());
-  std::string result;
-  for (auto& name : policies)
-    result += (result.empty() ? "" : ", ") + name;
-  return result;
-}
-
-/// What is wrong with the strategies of a submission. A scheduler of one's own
-/// may know others.
-std::vector<problem>
-check_strategies(const std::vector<job_spec_ptr>& specs,
-                 const std::set<std::string, std::less<>>& policies) {
-  std::vector<problem> result;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto& x = *specs[i];
-    if (x.strategy.empty() || x.scheduler != "default"
-        || is_strategy(x.strategy, policies))
-      continue;
-    auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
-    result.push_back({at + "/strategy", "there is no strategy \"" + x.strategy
-                                          + "\": write one of "
-                                          + strategies(policies)});
-  }
-  return result;
 }
 
 unexpected<refusal> no_task(const task_ref& x) {
@@ -81,24 +44,13 @@ expected<outcome, refusal> cluster::on(const submit_jobs& x) {
         "the same again, or take another key",
         {}});
   }
-  auto problems = check_classes(x.specs);
-  for (auto& y : check_strategies(x.specs, policies_))
-    problems.push_back(std::move(y));
-  for (auto& y : check_after(x.specs))
-    problems.push_back(std::move(y));
-  for (auto& y : check_schedules(x.specs))
-    problems.push_back(std::move(y));
-  for (auto& y : check_kinds(x.specs))
-    problems.push_back(std::move(y));
-  for (auto& y : check_caches(x.specs))
-    problems.push_back(std::move(y));
-  if (!problems.empty())
+  if (auto problems = faults_of(x.specs, *this); !problems.empty())
     return make_unexpected(refusal{refusal_kind::bad_input,
                                    "the job cannot be accepted as it is",
                                    std::move(problems)});
   result.jobs.resize(x.specs.size());
   for (auto i : awaited_first(x.specs))
-    result.jobs[i] = submit(with_priority(x.specs[i]), x.key);
+    result.jobs[i] = submit(with_priority(x.specs[i], settings_), x.key);
   return result;
 }
 

@@ -23,23 +23,6 @@ bool same_times(const job_spec& x, const job_spec& y) {
 
 } // namespace
 
-std::vector<problem>
-cluster::check_schedules(const std::vector<job_spec_ptr>& specs) {
-  std::vector<problem> result;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto& spec = *specs[i];
-    if (!spec.schedule)
-      continue;
-    auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
-    if (spec.kind != job_kind::batch)
-      result.push_back(
-        {at + "/schedule", "a schedule is for kind \"batch\", which ends"});
-    else if (auto rule = cron::read(*spec.schedule); !rule)
-      result.push_back({at + rule.error().pointer, rule.error().detail});
-  }
-  return result;
-}
-
 /// Brings the record of the schedule in step with the spec. REQUIRES: `job` has
 /// its new spec and is not stopped any more, and nothing else of it is new.
 void cluster::take_schedule(job_record& job, const job_spec* before,

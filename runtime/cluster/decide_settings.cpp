@@ -1,4 +1,4 @@
-// What operators set at run time, and what jobs take from it.
+// What operators set at run time.
 
 #include <algorithm>
 #include <array>
@@ -32,59 +32,20 @@ std::string place_of(std::string_view setting, std::string_view name) {
   return result;
 }
 
-std::string names_in(const std::map<std::string, int32_t>& classes) {
-  std::string result;
-  for (auto& [name, priority] : classes)
-    result += (result.empty() ? "" : ", ") + name;
-  return result;
-}
-
-} // namespace
-
-expected<outcome, refusal> cluster::on(const change_settings& x) {
-  auto to = settings_;
-  auto take = [](auto& field, auto& change) {
-    if (change)
-      field = *change;
-  };
-  take(to.strategy, x.strategy);
-  take(to.queue_order, x.queue_order);
-  take(to.fair_by, x.fair_by);
-  take(to.fair_weights, x.fair_weights);
-  take(to.overcommit, x.overcommit);
-  take(to.priority_classes, x.priority_classes);
-  take(to.concurrency, x.concurrency);
-  take(to.shadow, x.shadow);
-  take(to.cache_entries, x.cache_entries);
-  take(to.batch_size, x.batch_size);
-  // A shadow that is the default policy by now has nothing to tell.
-  if (to.shadow == to.strategy)
-    to.shadow.clear();
-  if (auto problems = check_settings(to); !problems.empty()) {
-    auto detail = problems.size() == 1
-                    ? problems.front().detail
-                    : std::to_string(problems.size())
-                        + " of the settings are wrong, see errors";
-    return make_unexpected(
-      refusal{refusal_kind::bad_input, std::move(detail), std::move(problems)});
-  }
-  if (to != settings_)
-    say(settings_changed{to});
-  return outcome{};
-}
-
-std::vector<problem> cluster::check_settings(const settings& x) const {
+std::vector<problem>
+faults_of(const settings& x,
+          const std::set<std::string, std::less<>>& policies) {
   std::vector<problem> result;
   auto wrong = [&](std::string pointer, std::string detail) {
     result.push_back({std::move(pointer), std::move(detail)});
   };
   std::string names;
-  for (auto& name : policies_)
+  for (auto& name : policies)
     names += (names.empty() ? "" : ", ") + name;
-  if (policies_.find(x.strategy) == policies_.end())
+  if (policies.find(x.strategy) == policies.end())
     wrong("/strategy",
           "there is no strategy \"" + x.strategy + "\": write one of " + names);
-  if (!x.shadow.empty() && policies_.find(x.shadow) == policies_.end())
+  if (!x.shadow.empty() && policies.find(x.shadow) == policies.end())
     wrong("/shadow", "there is no policy \"" + x.shadow + "\": write one of "
                        + names + ", or \"\" for none");
   if (std::find(orders.begin(), orders.end(), x.queue_order) == orders.end())
@@ -119,23 +80,38 @@ std::vector<problem> cluster::check_settings(const settings& x) const {
   return result;
 }
 
-std::vector<problem>
-cluster::check_classes(const std::vector<job_spec_ptr>& specs) const {
-  std::vector<problem> result;
-  auto& classes = settings_.priority_classes;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto& name = specs[i]->priority_class;
-    if (name.empty() || classes.contains(name))
-      continue;
-    auto at = specs.size() > 1 ? '/' + std::to_string(i) : std::string{};
-    result.push_back({at + "/priorityClass",
-                      "there is no priority class \"" + name + "\": "
-                        + (classes.empty() ? std::string{"none is declared"}
-                                           : "there are " + names_in(classes))
-                        + "; `troupe settings --priority-class " + name
-                        + "=100` declares it"});
+} // namespace
+
+expected<outcome, refusal> cluster::on(const change_settings& x) {
+  auto to = settings_;
+  auto take = [](auto& field, auto& change) {
+    if (change)
+      field = *change;
+  };
+  take(to.strategy, x.strategy);
+  take(to.queue_order, x.queue_order);
+  take(to.fair_by, x.fair_by);
+  take(to.fair_weights, x.fair_weights);
+  take(to.overcommit, x.overcommit);
+  take(to.priority_classes, x.priority_classes);
+  take(to.concurrency, x.concurrency);
+  take(to.shadow, x.shadow);
+  take(to.cache_entries, x.cache_entries);
+  take(to.batch_size, x.batch_size);
+  // A shadow that is the default policy by now has nothing to tell.
+  if (to.shadow == to.strategy)
+    to.shadow.clear();
+  if (auto problems = faults_of(to, policies_); !problems.empty()) {
+    auto detail = problems.size() == 1
+                    ? problems.front().detail
+                    : std::to_string(problems.size())
+                        + " of the settings are wrong, see errors";
+    return make_unexpected(
+      refusal{refusal_kind::bad_input, std::move(detail), std::move(problems)});
   }
-  return result;
+  if (to != settings_)
+    say(settings_changed{to});
+  return outcome{};
 }
 
 void cluster::note_shadow(const std::string& shadow,
@@ -150,17 +126,6 @@ void cluster::note_shadow(const std::string& shadow,
     shadow_.since = now;
   }
   shadow_.add(here, there);
-}
-
-job_spec_ptr cluster::with_priority(const job_spec_ptr& spec) const {
-  // What the job says itself wins.
-  auto at = settings_.priority_classes.find(spec->priority_class);
-  if (spec->priority != 0 || at == settings_.priority_classes.end()
-      || at->second == 0)
-    return spec;
-  auto result = std::make_shared<job_spec>(*spec);
-  result->priority = at->second;
-  return result;
 }
 
 // -- the fold ----------------------------------------------------------------

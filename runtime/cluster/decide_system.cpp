@@ -53,25 +53,6 @@ uint32_t free_index(const job_record& job) {
 
 } // namespace
 
-std::vector<problem>
-cluster::check_kinds(const std::vector<job_spec_ptr>& specs) const {
-  std::vector<problem> result;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto* job = find_job(specs[i]->name);
-    auto is_system = specs[i]->kind == job_kind::system;
-    if (job == nullptr || job->over()
-        || is_system == (job->spec->kind == job_kind::system))
-      continue;
-    result.push_back(
-      {(specs.size() > 1 ? '/' + std::to_string(i) : "") + "/kind",
-       "job \"" + job->name + "\" is "
-         + (is_system ? "no system job" : "a system job")
-         + " and cannot become another: stop it first, or choose another "
-           "name"});
-  }
-  return result;
-}
-
 uint32_t cluster::tasks_of(const job_spec& spec) const {
   if (spec.kind != job_kind::system)
     return spec.count;
