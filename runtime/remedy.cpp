@@ -7,6 +7,7 @@
 #include "messages/quantity.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/gang_members.hpp"
 
 namespace troupe::runtime {
 
@@ -133,7 +134,7 @@ private:
   /// As many members as have places now.
   void start_with_fewer() {
     auto& gang = *job_.gang;
-    auto members = cluster::members_of(gang);
+    auto members = members_of(gang);
     if (gang.jobs.size() != 1 || !members.complete())
       return;
     auto& of = *job_.classes.at(job_.job_version);

@@ -7,6 +7,10 @@
 #include "messages/contract.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
+#include "runtime/cluster/node_rows.hpp"
+#include "runtime/cluster/places.hpp"
+#include "runtime/cluster/work_items.hpp"
 
 namespace troupe::runtime {
 
@@ -34,20 +38,6 @@ void let_try(gang_record& gang) {
   gang.blocked = false;
   gang.tries = 0;
   gang.retry_at = {};
-}
-
-/// Remembers the present spec for the time when there is another.
-void note_past_spec(job_record& job) {
-  past_spec x{job.job_version, job.spec};
-  x.settled = job.settled_version == job.job_version;
-  x.served = x.settled
-             || std::any_of(job.tasks.begin(), job.tasks.end(),
-                            [&](const task_record& task) {
-                              return task.job_version == job.job_version
-                                     && task.state == task_state::running
-                                     && task.ready_at;
-                            });
-  job.past_specs.push_back(std::move(x));
 }
 
 } // namespace
@@ -87,8 +77,7 @@ void cluster::fold(const job_submitted& x) {
   std::vector<past_spec> past_specs;
   if (auto* old = job_called(x.job)) {
     if (x.job_version > old->job_version) {
-      note_past_spec(*old);
-      forget_past_specs(*old);
+      note_past_spec(*old, options_.past_specs_max);
     }
     auto was_system = old->spec->kind == job_kind::system;
     auto is_system = x.spec->kind == job_kind::system;
@@ -133,6 +122,7 @@ void cluster::fold(const job_updated& x) {
   leave_class(job);
   auto priority = job.spec->priority;
   if (x.keeps_tasks) {
+    note_past_spec(job, options_.past_specs_max);
     take_tasks_over(job, x.job_version);
   } else if (x.job_version != job.job_version) {
     // What is kept was for a task of the version before.
@@ -145,8 +135,7 @@ void cluster::fold(const job_updated& x) {
       job.older[job.job_version] = job.spec;
     else
       job.classes.erase(job.job_version);
-    note_past_spec(job);
-    forget_past_specs(job);
+    note_past_spec(job, options_.past_specs_max);
   }
   job.rolled_back_to = x.rolled_back_to;
   auto before = std::exchange(job.spec, x.spec);
@@ -172,37 +161,6 @@ void cluster::fold(const job_updated& x) {
   lookups_.begin(job);
   refresh(job);
   keys_.remember(x.key, {x.job, job.job_version, tasks_of(*x.spec), false});
-}
-
-void cluster::take_tasks_over(job_record& job, uint32_t to) {
-  auto from = job.job_version;
-  note_past_spec(job);
-  forget_past_specs(job);
-  for (auto& task : job.tasks)
-    if (task.job_version == from)
-      task.job_version = to;
-  auto renumber = [&](auto& by_version) {
-    if (auto node = by_version.extract(from)) {
-      node.key() = to;
-      by_version.insert(std::move(node));
-    }
-  };
-  renumber(job.held);
-  renumber(job.classes);
-  if (job.settled_version == from)
-    job.settled_version = to;
-}
-
-/// Forgets the oldest specs beyond what is remembered, never the last one that
-/// is known to work.
-void cluster::forget_past_specs(job_record& job) const {
-  auto& xs = job.past_specs;
-  while (xs.size() > options_.past_specs_max) {
-    auto good = std::find_if(xs.rbegin(), xs.rend(),
-                             [](const past_spec& x) { return x.settled; });
-    auto first_is_last_good = good == std::prev(xs.rend());
-    xs.erase(xs.begin() + (first_is_last_good ? 1 : 0));
-  }
 }
 
 void cluster::fold(const job_scaled& x) {
@@ -243,20 +201,6 @@ void cluster::resize(job_record& job, uint32_t count, uint32_t extra) {
       set_state(job, job.tasks[i], task_state::stopped);
     }
   trim(job);
-}
-
-void cluster::trim(job_record& job) {
-  while (job.tasks.size() > job.wanted() && is_final(job.tasks.back().state)) {
-    auto index = static_cast<uint32_t>(job.tasks.size() - 1);
-    --job.by_state[static_cast<size_t>(job.tasks.back().state)];
-    job.messages.erase(index);
-    job.receipts.erase(index);
-    job.past.erase(index);
-    job.hits.erase(index);
-    job.tasks.pop_back();
-  }
-  if (job.lookup)
-    job.lookup->seen = std::min(job.lookup->seen, job.wanted());
 }
 
 void cluster::fold(const job_dependency_met& x) {
@@ -305,7 +249,8 @@ void cluster::fold(const task_placed& x) {
             {task.attempt, task.allocation, node_of(task), task.ended_as,
              task.why, std::move(text),
              task.has_exit_code ? std::optional{task.exit_code} : std::nullopt,
-             task.placed_at, task.started_at, task.ended_at});
+             task.placed_at, task.started_at, task.ended_at},
+            options_.attempts_max);
   }
   job.messages.erase(index);
   job.receipts.erase(index);
@@ -355,13 +300,6 @@ void cluster::fold(const task_placed& x) {
   give(x.node, item_of(work_kind::start, job, index));
 }
 
-void cluster::archive(job_record& job, uint32_t index, attempt_record x) {
-  auto& past = job.past[index];
-  past.push_back(std::move(x));
-  if (past.size() > options_.attempts_max)
-    past.erase(past.begin());
-}
-
 void cluster::fold(const task_starting& x) {
   auto& job = *job_called(x.task.job);
   auto& task = job.tasks[x.task.index];
@@ -391,7 +329,7 @@ void cluster::fold(const task_started& x) {
 }
 
 void cluster::fold(const task_health_changed& x) {
-  auto& task = record_of(x.task);
+  auto& task = job_called(x.task.job)->tasks[x.task.index];
   task.health = x.health;
   task.ready_at = x.health == task_health::healthy ? now_ : timestamp{};
 }
@@ -461,7 +399,8 @@ void cluster::restart_in_place(job_record& job, uint32_t index,
   auto& task = job.tasks[index];
   archive(job, index,
           {x.attempt, task.allocation, node_of(task), x.state, x.why, x.message,
-           x.exit_code, task.placed_at, task.started_at, now_});
+           x.exit_code, task.placed_at, task.started_at, now_},
+          options_.attempts_max);
   if (!task.stopping) {
     task.why = reason::none;
     job.messages.erase(index);
@@ -556,13 +495,13 @@ void cluster::fold(const node_joined& x) {
     node.labels = x.profile.labels;
   if (is_new) {
     node.joined_at = now_;
-    node.row = table_.add(row_of(node));
+    node.row = table_.add(row_of(node, overcommit_of(node)));
     if (rows_.size() <= node.row)
       rows_.resize(node.row + 1);
     rows_[node.row] = &node;
     node.name = names_.enter(x.node);
   } else {
-    auto row = row_of(node);
+    auto row = row_of(node, overcommit_of(node));
     table_.change(node.row, row.labels, row.weight, row.overcommit);
     table_.change_capacity(node.row, row.capacity);
   }
@@ -653,7 +592,7 @@ void cluster::fold(const node_troubled& x) {
   auto& node = *node_called(x.node);
   node.troubled = x.drivers;
   node.trouble = x.drivers.empty() ? "" : x.message;
-  auto row = row_of(node);
+  auto row = row_of(node, overcommit_of(node));
   table_.change(node.row, row.labels, row.weight, row.overcommit);
   helped_.push_back(node.row);
 }
@@ -664,7 +603,7 @@ void cluster::fold(const node_labelled& x) {
   node.labels = x.labels;
   node.weight = x.weight;
   node.overcommit = x.overcommit;
-  auto row = row_of(node);
+  auto row = row_of(node, overcommit_of(node));
   table_.change(node.row, row.labels, row.weight, row.overcommit);
   helped_.push_back(node.row);
 }

@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/gang_members.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
+#include "runtime/cluster/places.hpp"
 
 namespace troupe::runtime {
 
@@ -23,7 +26,7 @@ std::vector<blocked_head> blocked_heads(const cluster& c) {
     if (gang.state != gang_state::waiting || !gang.blocked
         || gang.jobs.size() != 1)
       continue;
-    auto members = cluster::members_of(gang);
+    auto members = members_of(gang);
     if (members.complete() && members.places_min() > 0)
       result.push_back(
         {c.key_of(gang), gang.jobs.begin()->second, members.places_min()});
@@ -106,27 +109,6 @@ void cluster::abandon() {
   if (auto at = gangs_.find(std::exchange(asked_gang_, {})); at != gangs_.end())
     list_gang(at->second, members_of(at->second));
   end_step();
-}
-
-std::optional<uint32_t>
-cluster::next_index(const job_record& job, std::optional<uint32_t> only) {
-  if (job.ready() == 0)
-    return std::nullopt;
-  if (only)
-    return job.is_ready(*only) ? only : std::nullopt;
-  if (job.lookup) {
-    for (auto& [index, key] : job.lookup->missed)
-      if (!job.avoid.contains(index))
-        return index;
-    return std::nullopt;
-  }
-  // Those that avoid a node are asked for one by one.
-  for (auto index : job.requeued)
-    if (!job.avoid.contains(index))
-      return index;
-  if (job.fresh() == 0)
-    return std::nullopt;
-  return static_cast<uint32_t>(job.tasks.size());
 }
 
 void cluster::commit(const placement::proposal& x, timestamp now) {

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/gang_members.hpp"
 
 namespace troupe::runtime {
 

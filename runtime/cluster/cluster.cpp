@@ -1,77 +1,16 @@
 #include "runtime/cluster/cluster.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "messages/contract.hpp"
 #include "messages/json.hpp"
 
-#include "runtime/cluster/ports.hpp"
+#include "runtime/cluster/gang_members.hpp"
+#include "runtime/cluster/node_rows.hpp"
+#include "runtime/cluster/work_items.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
-
-namespace {
-
-/// Name of the label that a node's row has for each driver that works there.
-std::string driver_label(std::string_view driver) {
-  return "troupe.driver." + std::string{driver};
-}
-
-} // namespace
-
-uint32_t job_record::serving() const {
-  auto running = in_state(task_state::running);
-  if (!spec->health && older.empty())
-    return running;
-  return static_cast<uint32_t>(
-    std::count_if(tasks.begin(), tasks.end(), [](const task_record& x) {
-      return x.state == task_state::running && x.ready_at;
-    }));
-}
-
-job_state state_of(const job_record& job) {
-  auto live = job.live();
-  auto waiting = job.in_state(task_state::pending);
-  // Between its runs, a job is as the last one was.
-  if (job.schedule && !job.stopped && !job.run_under_way()) {
-    if (job.in_state(task_state::failed) > 0)
-      return job_state::failed;
-    return job.in_state(task_state::succeeded) > 0
-               || job.in_state(task_state::cached) > 0
-             ? job_state::succeeded
-             : job_state::pending;
-  }
-  if (job.spec->kind == job_kind::system && !job.stopped) {
-    auto runs = [&](auto& member) {
-      auto& task = job.tasks[member.first];
-      return task.state == task_state::running && task.ready_at;
-    };
-    auto running = std::count_if(job.present.begin(), job.present.end(), runs);
-    if (running == 0)
-      return job_state::pending;
-    return static_cast<size_t>(running) == job.present.size()
-             ? job_state::running
-             : job_state::degraded;
-  }
-  if (live == 0 && waiting == 0) {
-    // Of a gang, all others are stopped when one has failed.
-    auto failed = job.gang != nullptr && job.in_state(task_state::failed) > 0;
-    if (job.stopped || (job.in_state(task_state::stopped) > 0 && !failed))
-      return job_state::stopped;
-    if (job.spec->kind != job_kind::batch)
-      return job.count == 0 ? job_state::stopped : job_state::failed;
-    return job.in_state(task_state::failed) > 0 ? job_state::failed
-                                                : job_state::succeeded;
-  }
-  if (job.spec->kind == job_kind::batch)
-    return live > 0 || waiting < job.count ? job_state::running
-                                           : job_state::pending;
-  auto running = job.serving();
-  if (running >= job.count)
-    return job_state::running;
-  return running == 0 ? job_state::pending : job_state::degraded;
-}
 
 cluster::cluster(cluster_options options)
   : options_(options), lookups_(options.lookups_ahead),
@@ -309,10 +248,6 @@ node_record* cluster::node_called(std::string_view name) {
   return at == nodes_.end() ? nullptr : &at->second;
 }
 
-task_record& cluster::record_of(const task_ref& x) {
-  return job_called(x.job)->tasks[x.index];
-}
-
 task_record& cluster::materialise(job_record& job, uint32_t index) {
   while (job.tasks.size() <= index) {
     enter_queue(job, static_cast<uint32_t>(job.tasks.size()));
@@ -320,12 +255,6 @@ task_record& cluster::materialise(job_record& job, uint32_t index) {
     ++job.by_state[static_cast<size_t>(task_state::pending)];
   }
   return job.tasks[index];
-}
-
-void cluster::set_state(job_record& job, task_record& task, task_state to) {
-  --job.by_state[static_cast<size_t>(task.state)];
-  task.state = to;
-  ++job.by_state[static_cast<size_t>(to)];
 }
 
 placement::task_class cluster::class_of(const job_spec& spec) const {
@@ -402,27 +331,6 @@ void cluster::stop_waiting(job_record& job, uint32_t index) {
   drop_hold(job, index);
 }
 
-void cluster::set_message(job_record& job, uint32_t index,
-                          const std::string& text) {
-  if (text.empty())
-    job.messages.erase(index);
-  else
-    job.messages[index] = text;
-}
-
-std::vector<uint16_t>
-cluster::ports_in_order(const job_spec& spec,
-                        const std::vector<uint16_t>& ports) {
-  std::vector<uint16_t> fixed;
-  std::vector<uint16_t> chosen;
-  for (size_t i = 0; i < ports.size(); ++i)
-    (i < spec.ports.size() && spec.ports[i].host != 0 ? fixed : chosen)
-      .push_back(ports[i]);
-  std::sort(fixed.begin(), fixed.end());
-  fixed.insert(fixed.end(), chosen.begin(), chosen.end());
-  return fixed;
-}
-
 void cluster::free_capacity(job_record& job, uint32_t index) {
   auto& task = job.tasks[index];
   auto& node = *node_called(node_of(task));
@@ -495,73 +403,10 @@ double cluster::overcommit_of(const node_record& node) const {
   return node.overcommit.value_or(settings_.overcommit);
 }
 
-placement::node_row cluster::row_of(const node_record& node) const {
-  placement::node_row result{node.profile.name,   node.profile.capacity,
-                             node.labels,         node.weight,
-                             overcommit_of(node), reason::none};
-  // Nobody else says which drivers work there.
-  std::erase_if(result.labels, [](const label& x) {
-    return x.name.starts_with(driver_label(""));
-  });
-  // A worker that names no drivers takes whatever it is given.
-  auto drivers = node.profile.drivers.empty() ? json::names_of<driver_kind>()
-                                              : node.profile.drivers;
-  for (auto& driver : drivers) {
-    auto works = std::find(node.troubled.begin(), node.troubled.end(), driver)
-                 == node.troubled.end();
-    result.labels.push_back({driver_label(driver), works ? "true" : "away"});
-  }
-  std::sort(result.labels.begin(), result.labels.end());
-  return result;
-}
-
-/// Labels of a node as if all its drivers worked: who belongs there does so also
-/// while an engine hangs.
-label_set cluster::labels_when_well(const node_record& node) const {
-  auto result = table_.row(node.row).labels;
-  for (auto& driver : node.troubled)
-    for (auto& x : result)
-      if (x.name == driver_label(driver))
-        x.value = "true";
-  return result;
-}
-
-milliseconds
-cluster::backoff_of(const job_record& job, uint32_t failures) const {
-  auto& rule = job.spec->restart;
-  if (rule.delay.count() == 0)
-    return milliseconds{0};
-  auto power = static_cast<double>(std::min(failures, 64U)) - 1;
-  auto delay = static_cast<double>(rule.delay.count())
-               * std::pow(rule.backoff, std::max(power, 0.0));
-  auto limit = static_cast<double>(options_.backoff_max.count());
-  return milliseconds{static_cast<int64_t>(std::min(delay, limit))};
-}
-
 void cluster::give(const std::string& node, work_item item) {
   if (folding_ || rehearsing_)
     return;
   work_.push_back({node, std::move(item)});
-}
-
-work_item
-cluster::item_of(work_kind kind, const job_record& job, uint32_t index) const {
-  auto& task = job.tasks[index];
-  work_item result;
-  result.kind = kind;
-  result.task = {job.name, index};
-  result.attempt = task.attempt;
-  result.allocation = task.allocation;
-  if (kind == work_kind::start) {
-    // Of its own version: the job may have been updated since it was placed.
-    result.spec = job.spec_of(task.job_version);
-    auto at = job.occupations.find(index);
-    if (at != job.occupations.end()) {
-      result.gpus = at->second.gpus;
-      result.ports = bindings_of_held(*result.spec, at->second);
-    }
-  }
-  return result;
 }
 
 } // namespace troupe::runtime

@@ -126,7 +126,6 @@ public:
   [[nodiscard]] const auto& jobs() const { return jobs_; }
   [[nodiscard]] const auto& nodes() const { return nodes_; }
   [[nodiscard]] const auto& gangs() const { return gangs_; }
-  [[nodiscard]] static gang_members members_of(const gang_record& gang);
   [[nodiscard]] const placement::table& table() const { return table_; }
   [[nodiscard]] const placement::tenants& tenants() const { return tenants_; }
   [[nodiscard]] const waiting& queue() const { return waiting_; }
@@ -233,7 +232,6 @@ private:
   [[nodiscard]] bool
   fits_in_place_of(const job_record& job, uint32_t index) const;
   void resume_rolling();
-  const past_spec* rollback_target(const job_record& job) const;
   void roll_back(job_record& job, const past_spec& to, std::string message);
   [[nodiscard]] bool
   roll_back_if_bad(job_record& job, uint32_t index, const task_record& before);
@@ -271,9 +269,8 @@ private:
   // decide_quarantine.cpp
   void judge(node_record& node, const job_record& job,
              const task_record& before, task_state ended_as);
-  [[nodiscard]] bool
-  works_elsewhere(const std::string& job, const node_record& node) const;
   void probe(node_record& node);
+
   // decide_schedule.cpp
   void take_schedule(job_record& job, const job_spec* before, bool was_stopped);
   void await_tick(job_record& job);
@@ -286,7 +283,6 @@ private:
   // decide_system.cpp
   /// How many tasks a job of `spec` has, as things stand.
   [[nodiscard]] uint32_t tasks_of(const job_spec& spec) const;
-  [[nodiscard]] label_set labels_when_well(const node_record& node) const;
   [[nodiscard]] bool
   wants_member(const job_record& job, const node_record& node) const;
   /// Notes which nodes and jobs a fact concerns, for `settle_members`.
@@ -352,33 +348,17 @@ private:
   /// Places tasks whose kept places are free by now.
   void place_held_tasks();
   void release_late_holds();
-  /// Why a place on `node` is no good to a task of `spec` now, since what would run
-  /// it does not work there; empty if it does.
-  [[nodiscard]] static std::string
-  driver_trouble(const node_record& node, const job_spec& spec);
-  [[nodiscard]] std::string driver_trouble(const gang_record& gang) const;
   void
   release_place(const job_record& job, uint32_t index, std::string message);
-  [[nodiscard]] task_preempted
-  victim_of(const node_record& node, uint64_t allocation, task_ref victim,
-            task_ref by, int32_t priority) const;
 
   // gangs.cpp
   void enter_gang(job_record& job);
   void leave_gang(job_record& job);
-  [[nodiscard]] static int32_t priority_of(const gang_record& gang);
   void count_gang_anew(const gang_record& gang);
   void refresh_gang(gang_record& gang);
   void list_gang(gang_record& gang, const gang_members& members);
   void forget_times_of(gang_record& gang);
-  [[nodiscard]] static bool
-  is_gathering(const gang_record& gang, const gang_members& members);
   void release_gang(gang_record& gang);
-  /// Whether nobody is in the way of a reservation any more.
-  [[nodiscard]] static bool is_clear(const gang_record& gang);
-  [[nodiscard]] work_item
-  asking_of(const gang_record& gang, const job_record& job,
-            uint32_t index) const;
   void ask_nodes(const gang_record& gang);
 
   // decide_gangs.cpp
@@ -402,10 +382,8 @@ private:
   void block_gang(gang_record& gang, const gang_members& members,
                   const gang_room& room, bool behind);
   void block_gang(gang_record& gang, reason why, std::string message);
-  [[nodiscard]] milliseconds shortest_pause() const;
   void wake_gangs();
   void pass_gang_times();
-  [[nodiscard]] std::string late_text(const gang_record& gang) const;
   void give_up_reservation(gang_record& gang, reason why,
                            const std::string& message);
   bool hear_member(const node_record& node, const task_report& x);
@@ -436,7 +414,6 @@ private:
   void fold(const task_stopping& x);
   void fold(const task_ended& x);
   void restart_in_place(job_record& job, uint32_t index, const task_ended& x);
-  void archive(job_record& job, uint32_t index, attempt_record x);
   void fold(const task_requeued& x);
   void fold(const cache_hit& x);
   void fold(const cache_invalidated& x);
@@ -480,10 +457,8 @@ private:
 
   job_record* job_called(std::string_view name);
   node_record* node_called(std::string_view name);
-  task_record& record_of(const task_ref& x);
   /// Makes records up to `index`, so that a fresh task can be told apart.
   task_record& materialise(job_record& job, uint32_t index);
-  void set_state(job_record& job, task_record& task, task_state to);
   void enter_class(job_record& job);
   void leave_class(job_record& job);
   /// Brings the queue and the list of finished jobs in step with `job`.
@@ -507,16 +482,7 @@ private:
   /// Keeps `tenants_` and shares in step with an allocation.
   void move_in(const job_record& job, uint32_t index, const node_record& node);
   void move_out(const job_record& job, uint32_t index, const node_record& node);
-  [[nodiscard]] int32_t
-  counts_as(const job_record& job, const task_record& task) const;
   void count_anew(const job_record& job);
-  /// The fact that places a task, with what `held` gives it.
-  [[nodiscard]] task_placed
-  placing_of(const job_record& job, uint32_t index, const std::string& node,
-             const placement::occupation& held) const;
-  [[nodiscard]] static std::vector<port_binding>
-  bindings_of(const job_spec& spec, const placement::occupation& held);
-
   void expect_end(const job_record& job, uint32_t index, bool expected);
   /// Notes that a task has begun now.
   void set_since(const job_record& job, uint32_t index);
@@ -542,29 +508,11 @@ private:
                   placement::occupation held);
   void erase_job(job_record& job);
   void resize(job_record& job, uint32_t count, uint32_t extra);
-  void forget_past_specs(job_record& job) const;
-  /// Has the tasks of the version before live on as those of version `to`.
-  void take_tasks_over(job_record& job, uint32_t to);
   void
   note_end(node_record& node, const task_ended& x, const task_record& before);
   void mark_lost(node_record& node, bool lost);
-  /// Forgets the last members beyond the count that hold nothing.
-  void trim(job_record& job);
-  static void
-  set_message(job_record& job, uint32_t index, const std::string& text);
-  /// The ports of `fact` in the order of `occupation`: fixed ones first.
-  static std::vector<uint16_t>
-  ports_in_order(const job_spec& spec, const std::vector<uint16_t>& ports);
   void close_or_open(node_record& node);
-  [[nodiscard]] placement::node_row row_of(const node_record& node) const;
-  [[nodiscard]] milliseconds
-  backoff_of(const job_record& job, uint32_t failures) const;
   void give(const std::string& node, work_item item);
-  [[nodiscard]] work_item
-  item_of(work_kind kind, const job_record& job, uint32_t index) const;
-  /// The task that is placed next, of those an ask was about.
-  static std::optional<uint32_t>
-  next_index(const job_record& job, std::optional<uint32_t> only);
   /// Ends a decision: wakes whom it helped, forgets what is too old.
   void settle();
 

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
 
 namespace troupe::runtime {
 

@@ -8,6 +8,9 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/gang_members.hpp"
+#include "runtime/cluster/node_rows.hpp"
+#include "runtime/cluster/places.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
@@ -61,11 +64,35 @@ full_quota_of(const cluster& c, const gang_record& gang, uint32_t places) {
   return {};
 }
 
-} // namespace
-
-milliseconds cluster::shortest_pause() const {
-  return table_.nodes() < many_nodes ? milliseconds{0} : long_pause;
+milliseconds shortest_pause(const placement::table& nodes) {
+  return nodes.nodes() < many_nodes ? milliseconds{0} : long_pause;
 }
+
+/// Why a reservation was not confirmed in time.
+std::string late_text(const cluster& c, const gang_record& gang) {
+  if (!is_clear(gang))
+    return "those who have the places did not stop in time";
+  for (auto& [born, job] : gang.jobs)
+    for (auto& [index, kept] : job->holds)
+      if (kept.gang && !gang.confirmed.contains({born, index}))
+        return "node " + c.name_at(kept.node) + " did not confirm the place of "
+               + to_string(task_ref{job->name, index}) + " in time";
+  return {};
+}
+
+/// The same as of one place, of all that are kept.
+std::string driver_trouble(const cluster& c, const gang_record& gang) {
+  for (auto& [born, job] : gang.jobs)
+    for (auto& [index, kept] : job->holds)
+      if (kept.gang)
+        if (auto trouble
+            = driver_trouble(*c.find_node(c.name_at(kept.node)), *job->spec);
+            !trouble.empty())
+          return trouble;
+  return {};
+}
+
+} // namespace
 
 /// What a start would do.
 struct cluster::gang_plan {
@@ -240,7 +267,8 @@ void cluster::plan_room(gang_plan& plan, const job_record& job, uint32_t index,
     return task_ref{other->name, number};
   };
   for (auto id : x.victims)
-    plan.victims.push_back(victim_of(node, id, await(id), by, priority));
+    plan.victims.push_back(
+      victim_of(tenants_, node, id, await(id), by, priority));
   for (auto id : x.leaving)
     await(id);
   plan.places.push_back(
@@ -282,7 +310,7 @@ void cluster::block_gang(gang_record& gang, reason why, std::string message) {
   gang.why = why;
   gang.message = std::move(message);
   if (std::exchange(gang.helped, false)) {
-    gang.retry_at = gang.tried_at + shortest_pause();
+    gang.retry_at = gang.tried_at + shortest_pause(table_);
   } else if (auto pause
              = pause_before(gang_rule, gang.tries, gang.jobs.begin()->first);
              pause && why != reason::never_fits) {
@@ -316,8 +344,8 @@ void cluster::wake_gangs() {
     gang.helped = true;
     if (!gang.blocked)
       continue;
-    if (gang.tried_at + shortest_pause() > now_)
-      gang.retry_at = gang.tried_at + shortest_pause();
+    if (gang.tried_at + shortest_pause(table_) > now_)
+      gang.retry_at = gang.tried_at + shortest_pause(table_);
     else
       gang.blocked = false;
     list_gang(gang, members_of(gang));
@@ -328,36 +356,13 @@ void cluster::pass_gang_times() {
   while (auto name = agenda_.gang_due(now_)) {
     auto& gang = gangs_.find(*name)->second;
     if (gang.state == gang_state::reserving) {
-      give_up_reservation(gang, reason::backoff, late_text(gang));
+      give_up_reservation(gang, reason::backoff, late_text(*this, gang));
       continue;
     }
     gang.blocked = false;
     gang.has_gathered = true;
     list_gang(gang, members_of(gang));
   }
-}
-
-std::string cluster::late_text(const gang_record& gang) const {
-  if (!is_clear(gang))
-    return "those who have the places did not stop in time";
-  for (auto& [born, job] : gang.jobs)
-    for (auto& [index, kept] : job->holds)
-      if (kept.gang && !gang.confirmed.contains({born, index}))
-        return "node " + names_[kept.node] + " did not confirm the place of "
-               + to_string(task_ref{job->name, index}) + " in time";
-  return {};
-}
-
-/// The same of all its places.
-std::string cluster::driver_trouble(const gang_record& gang) const {
-  for (auto& [born, job] : gang.jobs)
-    for (auto& [index, kept] : job->holds)
-      if (kept.gang)
-        if (auto trouble
-            = driver_trouble(*find_node(names_[kept.node]), *job->spec);
-            !trouble.empty())
-          return trouble;
-  return {};
 }
 
 void cluster::give_up_reservation(gang_record& gang, reason why,
@@ -401,7 +406,7 @@ bool cluster::hear_member(const node_record& node, const task_report& x) {
     for (auto& [index, y] : other->holds)
       asked += y.gang ? 1 : 0;
   if (gang.confirmed.size() == asked) {
-    if (auto trouble = driver_trouble(gang); !trouble.empty()) {
+    if (auto trouble = driver_trouble(*this, gang); !trouble.empty()) {
       give_up_reservation(gang, reason::driver_error, trouble);
       return true;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/work_items.hpp"
 #include "runtime/placement/table.hpp"
 
 namespace troupe::runtime {

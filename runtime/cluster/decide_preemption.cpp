@@ -11,20 +11,12 @@
 #include "messages/json.hpp"
 
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/cluster/ports.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
+#include "runtime/cluster/node_rows.hpp"
+#include "runtime/cluster/places.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
-
-namespace {
-
-std::string
-message_to_victim(const task_ref& by, int32_t priority, int32_t own) {
-  return "preempted by " + to_string(by) + " (priority "
-         + std::to_string(priority) + " over " + std::to_string(own) + ")";
-}
-
-} // namespace
 
 void cluster::make_room(const std::vector<refused_ask>& refused, bool behind) {
   auto searches = options_.searches_max;
@@ -89,7 +81,7 @@ bool cluster::make_room_for(job_record& job, uint32_t index,
     auto victim = await(id);
     fact.victims.push_back(victim);
     victims.push_back(
-      victim_of(node, id, victim, fact.task, job.spec->priority));
+      victim_of(tenants_, node, id, victim, fact.task, job.spec->priority));
   }
   for (auto id : found->leaving)
     await(id);
@@ -101,15 +93,6 @@ bool cluster::make_room_for(job_record& job, uint32_t index,
     say(std::move(x));
   say(std::move(fact));
   return true;
-}
-
-task_preempted
-cluster::victim_of(const node_record& node, uint64_t allocation,
-                   task_ref victim, task_ref by, int32_t priority) const {
-  auto own = tenants_.find(node.row, allocation)->priority;
-  auto message = message_to_victim(by, priority, own);
-  return {std::move(victim), node.profile.name, std::move(by),     own,
-          priority,          reason::preempted, std::move(message)};
 }
 
 void cluster::place_held_tasks() {
@@ -161,16 +144,6 @@ void cluster::release_late_holds() {
                     + names_[job.holds.at(index).node]
                     + " did not stop in time");
   }
-}
-
-std::string
-cluster::driver_trouble(const node_record& node, const job_spec& spec) {
-  auto driver = json::name_of(spec.driver);
-  if (std::find(node.troubled.begin(), node.troubled.end(), driver)
-      == node.troubled.end())
-    return {};
-  return "driver " + driver + " of node " + node.profile.name
-         + " does not work now";
 }
 
 void cluster::release_place(const job_record& job, uint32_t index,

@@ -19,6 +19,23 @@ bool is_suspicious(reason x) {
          || x == reason::timed_out;
 }
 
+/// Whether tasks of `name` run well on other nodes than `node`.
+bool works_elsewhere(const cluster& c, const std::string& name,
+                     const node_record& node, milliseconds probe_time) {
+  auto* job = c.find_job(name);
+  if (job == nullptr)
+    return false;
+  auto end = std::min(job->tasks.size(), tasks_looked_at_max);
+  return std::any_of(
+    job->tasks.begin(), job->tasks.begin() + static_cast<ptrdiff_t>(end),
+    [&](const task_record& x) {
+      auto well = x.state == task_state::succeeded
+                  || (x.state == task_state::running && x.ready_at
+                      && c.last_time() - x.ready_at > probe_time);
+      return well && x.node != node.name;
+    });
+}
+
 } // namespace
 
 /// Notes an end on `node` of a task that was `before` until then.
@@ -36,22 +53,6 @@ void cluster::note_end(node_record& node, const task_ended& x,
       return now_ - y.second > options_.quarantine_window;
     });
   }
-}
-
-bool cluster::works_elsewhere(const std::string& name,
-                              const node_record& node) const {
-  auto* job = find_job(name);
-  if (job == nullptr)
-    return false;
-  auto end = std::min(job->tasks.size(), tasks_looked_at_max);
-  return std::any_of(
-    job->tasks.begin(), job->tasks.begin() + static_cast<ptrdiff_t>(end),
-    [&](const task_record& x) {
-      auto well = x.state == task_state::succeeded
-                  || (x.state == task_state::running && x.ready_at
-                      && now_ - x.ready_at > options_.probe_time);
-      return well && x.node != node.name;
-    });
 }
 
 /// Decides whether a failure on `node` was one too many, or whether what has
@@ -86,7 +87,7 @@ void cluster::judge(node_record& node, const job_record& job,
   std::string names;
   size_t elsewhere = 0;
   for (auto& [name, at] : q.failing)
-    if (works_elsewhere(name, node)) {
+    if (works_elsewhere(*this, name, node, options_.probe_time)) {
       ++elsewhere;
       names += (names.empty() ? "" : ", ") + name;
     }

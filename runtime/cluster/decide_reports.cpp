@@ -1,8 +1,12 @@
 // What nodes tell of their tasks.
 
+#include <algorithm>
+#include <cmath>
+
 #include "messages/json.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/work_items.hpp"
 
 namespace troupe::runtime {
 
@@ -43,6 +47,18 @@ std::string_view message_of(const job_record& job, uint32_t index) {
 
 std::string plural(uint32_t n, const std::string& word) {
   return std::to_string(n) + ' ' + word + (n == 1 ? "" : "s");
+}
+
+milliseconds
+backoff_of(const job_record& job, uint32_t failures, milliseconds most) {
+  auto& rule = job.spec->restart;
+  if (rule.delay.count() == 0)
+    return milliseconds{0};
+  auto power = static_cast<double>(std::min(failures, 64U)) - 1;
+  auto delay = static_cast<double>(rule.delay.count())
+               * std::pow(rule.backoff, std::max(power, 0.0));
+  auto limit = static_cast<double>(most.count());
+  return milliseconds{static_cast<int64_t>(std::min(delay, limit))};
 }
 
 } // namespace
@@ -297,7 +313,8 @@ void cluster::after_end(job_record& job, uint32_t index,
   } else if (task.state == task_state::stopped) {
     // By somebody on its machine, as if by a user.
   } else if (service) {
-    start_again(job, index, task.why, "", backoff_of(job, task.failures), node);
+    start_again(job, index, task.why, "",
+                backoff_of(job, task.failures, options_.backoff_max), node);
   } else if (task.state == task_state::failed
              && task.failures <= job.spec->retries) {
     start_again(job, index, task.why,
@@ -305,7 +322,7 @@ void cluster::after_end(job_record& job, uint32_t index,
                   + std::to_string(job.spec->retries + 1) + " failed, "
                   + plural(job.spec->retries + 1 - task.failures, "more run")
                   + " to try",
-                backoff_of(job, task.failures), node);
+                backoff_of(job, task.failures, options_.backoff_max), node);
   }
   roll(job);
 }

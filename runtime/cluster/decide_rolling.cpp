@@ -218,9 +218,8 @@ const past_spec* newest(const job_record& job,
   return at == xs.rend() ? nullptr : &*at;
 }
 
-} // namespace
-
-const past_spec* cluster::rollback_target(const job_record& job) const {
+/// The version to go back to from the present one; null if there is none.
+const past_spec* rollback_target(const job_record& job) {
   auto* good = newest(job, [](const past_spec& x) { return x.settled; });
   // None had the time to prove itself: one that served is better than none.
   return good != nullptr ? good : newest(job, [&](const past_spec& x) {
@@ -229,6 +228,8 @@ const past_spec* cluster::rollback_target(const job_record& job) const {
            && (job.rolled_back_to == 0 || x.job_version <= job.rolled_back_to);
   });
 }
+
+} // namespace
 
 void cluster::roll_back(job_record& job, const past_spec& to,
                         std::string message) {

@@ -8,6 +8,7 @@
 // none is lost and none comes twice, whoever decides and however long nobody did.
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
 
 namespace troupe::runtime {
 

@@ -7,6 +7,7 @@
 #include "messages/json_cursor.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/node_rows.hpp"
 
 namespace troupe::runtime {
 
@@ -135,7 +136,7 @@ void cluster::fold(const settings_changed& x) {
   auto before = std::exchange(settings_, x.to);
   if (before.overcommit != settings_.overcommit)
     for (auto& [name, node] : nodes_) {
-      auto row = row_of(node);
+      auto row = row_of(node, overcommit_of(node));
       table_.change(node.row, row.labels, row.weight, row.overcommit);
       helped_.push_back(node.row);
     }

@@ -13,6 +13,8 @@
 #include <boost/mp11/list.hpp>
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/job_upkeep.hpp"
+#include "runtime/cluster/node_rows.hpp"
 
 namespace troupe::runtime {
 
@@ -60,7 +62,8 @@ uint32_t cluster::tasks_of(const job_spec& spec) const {
   auto matches = [&](auto& node) {
     return node.second.state == node_state::ready
            && node.second.eligibility == node_eligibility::eligible
-           && placement::satisfies(labels_when_well(node.second), requirements);
+           && placement::satisfies(labels_when_well(table_, node.second),
+                                   requirements);
   };
   return static_cast<uint32_t>(
     std::count_if(nodes_.begin(), nodes_.end(), matches));
@@ -77,7 +80,7 @@ bool cluster::wants_member(const job_record& job,
     return is_there && holds_capacity(job.tasks[at->second].state);
   // A cordon keeps new tasks away, and leaves what is there alone.
   return (is_there || node.eligibility == node_eligibility::eligible)
-         && placement::satisfies(labels_when_well(node),
+         && placement::satisfies(labels_when_well(table_, node),
                                  waiting_.at(job.klass).of->requirements);
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/cluster/ports.hpp"
+#include "runtime/cluster/gang_members.hpp"
+#include "runtime/cluster/places.hpp"
+#include "runtime/cluster/work_items.hpp"
 
 namespace troupe::runtime {
 
@@ -50,39 +52,10 @@ void cluster::leave_gang(job_record& job) {
   gangs_.erase(gangs_.find(gang.name));
 }
 
-int32_t cluster::priority_of(const gang_record& gang) {
-  auto result = std::numeric_limits<int32_t>::min();
-  for (auto& [born, job] : gang.jobs)
-    result = std::max(result, job->spec->priority);
-  return result;
-}
-
 /// Who is in the gang has changed, and with it what each member counts as.
 void cluster::count_gang_anew(const gang_record& gang) {
   for (auto& [born, job] : gang.jobs)
     count_anew(*job);
-}
-
-gang_members cluster::members_of(const gang_record& gang) {
-  gang_members result;
-  for (auto& [born, job] : gang.jobs) {
-    if (job->stopped && job->live() == 0)
-      continue;
-    result.add(*job->spec, job->stopped ? 0 : job->wanted());
-    result.done += job->in_state(task_state::succeeded)
-                   + job->in_state(task_state::cached);
-    result.lost += job->in_state(task_state::failed);
-    if (!job->stopped)
-      result.lost += job->in_state(task_state::stopped);
-    result.live += job->live();
-    result.able += job->live() - job->leaving;
-    if (!job->held_back())
-      result.open += job->waiting();
-    if (gang.state != gang_state::waiting)
-      for (auto& [index, kept] : job->holds)
-        result.able += kept.gang ? 1 : 0;
-  }
-  return result;
 }
 
 // -- upkeep ------------------------------------------------------------------
@@ -131,18 +104,6 @@ void cluster::forget_times_of(gang_record& gang) {
     open_gangs_.erase({*key, gang.name});
 }
 
-/// Whether others may be about to join: jobs that share a gang and do not say how
-/// many it needs come one by one.
-bool cluster::is_gathering(const gang_record& gang,
-                           const gang_members& members) {
-  if (members.min_said > 0 || gang.has_gathered)
-    return false;
-  return std::any_of(gang.jobs.begin(), gang.jobs.end(), [](auto& x) {
-    auto& spec = *x.second->spec;
-    return !spec.gang || !spec.gang->name.empty();
-  });
-}
-
 /// Gives up what is reserved. The members wait for any places.
 void cluster::release_gang(gang_record& gang) {
   gang.state = gang_state::waiting;
@@ -164,27 +125,6 @@ void cluster::release_gang(gang_record& gang) {
   }
   gang.reservation = 0;
   refresh_gang(gang);
-}
-
-bool cluster::is_clear(const gang_record& gang) {
-  return std::all_of(gang.jobs.begin(), gang.jobs.end(), [](auto& x) {
-    return std::all_of(
-      x.second->holds.begin(), x.second->holds.end(),
-      [](auto& y) { return !y.second.gang || y.second.awaits.empty(); });
-  });
-}
-
-work_item cluster::asking_of(const gang_record& gang, const job_record& job,
-                             uint32_t index) const {
-  auto result = item_of(work_kind::reserve, job, index);
-  auto& kept = job.holds.at(index);
-  result.attempt = job.tasks[index].attempt + 1;
-  result.allocation = {gang.reservation};
-  result.spec = job.spec;
-  result.gpus = kept.held.gpus;
-  result.ports = bindings_of_held(*job.spec, kept.held);
-  result.deadline = gang.until;
-  return result;
 }
 
 /// Asks all nodes of a reservation, once nobody is in the way.

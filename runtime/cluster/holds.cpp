@@ -8,6 +8,8 @@
 #include "messages/contract.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/gang_members.hpp"
+#include "runtime/cluster/places.hpp"
 #include "runtime/placement/label_points.hpp"
 
 namespace troupe::runtime {
@@ -83,16 +85,6 @@ void cluster::note_left(node_record& node, allocation_id allocation) {
 }
 
 // -- who could leave ---------------------------------------------------------
-
-int32_t
-cluster::counts_as(const job_record& job, const task_record& task) const {
-  // Whoever was raised is protected at once, and whoever was lowered until it
-  // has been placed by the new rules: so nobody drives out whom it makes room
-  // for.
-  auto own
-    = std::max(job.spec->priority, job.spec_of(task.job_version)->priority);
-  return job.gang == nullptr ? own : std::max(own, priority_of(*job.gang));
-}
 
 void cluster::move_in(const job_record& job, uint32_t index,
                       const node_record& node) {
@@ -183,35 +175,6 @@ task_ref
 cluster::holder_of(placement::node_index row, uint64_t allocation) const {
   auto& [job, index] = rows_[row]->allocations.at({allocation});
   return {job->name, index};
-}
-
-// -- facts about places ------------------------------------------------------
-
-std::vector<port_binding>
-cluster::bindings_of(const job_spec& spec, const placement::occupation& held) {
-  std::vector<port_binding> result;
-  for (auto& port : spec.ports)
-    result.push_back({port.name, port.container, port.host});
-  // The occupation lists fixed ports in ascending order, then the chosen.
-  auto chosen = held.ports.size()
-                - static_cast<size_t>(std::count_if(
-                  result.begin(), result.end(),
-                  [](const port_binding& p) { return p.host == 0; }));
-  for (auto& port : result)
-    if (port.host == 0)
-      port.host = held.ports.at(chosen++);
-  return result;
-}
-
-task_placed cluster::placing_of(const job_record& job, uint32_t index,
-                                const std::string& node,
-                                const placement::occupation& held) const {
-  auto attempt = index < job.tasks.size() ? job.tasks[index].attempt : 0;
-  return {{job.name, index},
-          attempt + 1,
-          node,
-          bindings_of(*job.spec, held),
-          held.gpus};
 }
 
 } // namespace troupe::runtime

@@ -9,6 +9,8 @@
 #include "messages/json.hpp"
 
 #include "runtime/cluster/cluster.hpp"
+#include "runtime/cluster/node_rows.hpp"
+#include "runtime/cluster/places.hpp"
 
 namespace troupe::runtime {
 
@@ -507,7 +509,7 @@ cluster::restore_node(const json::value& from,
   if (gaps.erase(node.row) == 0)
     return make_unexpected("two nodes stand in one row");
   table_.remove(node.row);
-  TROUPE_ASSERT(table_.add(row_of(node)) == node.row);
+  TROUPE_ASSERT(table_.add(row_of(node, overcommit_of(node))) == node.row);
   rows_[node.row] = &node;
   close_or_open(node);
   return {};

@@ -2,6 +2,7 @@
 
 #include "messages/json.hpp"
 
+#include "runtime/cluster/gang_members.hpp"
 #include "runtime/views/answers.hpp"
 #include "runtime/views/condition.hpp"
 #include "runtime/views/page.hpp"
@@ -29,7 +30,7 @@ condition wait_of_blocked(const gang_record& gang) {
 } // namespace
 
 condition wait_of(const gang_record& gang) {
-  auto members = cluster::members_of(gang);
+  auto members = members_of(gang);
   auto needs = std::to_string(members.min());
   switch (gang.state) {
   case gang_state::broken:
@@ -75,7 +76,7 @@ answered answer_to(const present& p, const list_gangs& x) {
       over = over && job->over();
       jobs.push_back(boost::json::value(job->name));
     }
-    auto members = cluster::members_of(gang);
+    auto members = members_of(gang);
     // One that has ended is history: its tasks have it.
     over = over || (members.hopeless() && members.live == 0);
     if (over || !items.takes_one())
