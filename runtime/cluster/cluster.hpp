@@ -304,8 +304,6 @@ private:
   void suspend(job_record& job, uint32_t index, reason why,
                const std::string& message);
   [[nodiscard]] std::vector<job_record*> system_jobs_in_order();
-  /// What is wrong with the tasks of a system job; empty if all is well.
-  [[nodiscard]] std::string check_members(const job_record& job) const;
 
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
@@ -437,23 +435,9 @@ private:
   void fold(const settings_changed& x);
   void fold(const leader_elected& x);
 
-  // image.cpp
-  expected<void, std::string> restore_head(const boost::json::value& from);
-  expected<void, std::string>
-  restore_node(const boost::json::value& from,
-               std::set<placement::node_index>& gaps);
-  /// Tasks of a job that are still to come, by its name.
-  using missing_tasks = std::map<std::string, uint64_t, std::less<>>;
-  expected<void, std::string>
-  restore_job(const boost::json::value& from, missing_tasks& missing);
-  expected<void, std::string>
-  restore_tasks(const boost::json::value& from, missing_tasks& missing);
-  expected<void, std::string> restore_gang(const boost::json::value& from);
-  void finish_gangs();
-  expected<void, std::string> restore_key(const boost::json::value& from);
-  void restore_last_port(node_record& node);
-  expected<void, std::string>
-  restore_task(job_record& job, const task_record& task);
+  // restore.cpp, check.cpp
+  class reader;
+  class checker;
 
   job_record* job_called(std::string_view name);
   node_record* node_called(std::string_view name);
