@@ -223,16 +223,6 @@ cluster::next_fair(uint32_t tasks_max, const waiting::row_finder& row_of) {
     [this](const waiting::job_class& x) { return left_for(x); });
 }
 
-const resources& cluster::whole() const {
-  if (whole_found_at_ == node_changes_)
-    return whole_;
-  whole_found_at_ = node_changes_;
-  whole_ = {};
-  for (auto& [name, node] : nodes_)
-    whole_ += node.profile.capacity;
-  return whole_;
-}
-
 bool cluster::backfills() const {
   return backfill_.knows_ends() && settings_.queue_order != "fair";
 }

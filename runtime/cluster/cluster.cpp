@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "messages/contract.hpp"
-#include "messages/json.hpp"
 
 #include "runtime/cluster/gang_members.hpp"
-#include "runtime/cluster/node_rows.hpp"
-#include "runtime/cluster/work_items.hpp"
 #include "runtime/placement/explain.hpp"
 
 namespace troupe::runtime {
 
-cluster::cluster(cluster_options options)
-  : options_(options), lookups_(options.lookups_ahead),
-    keys_(options.keys_max) {
+cluster::cluster(cluster_options options) : cluster_state(options) {
   // nop
 }
 
@@ -172,70 +167,6 @@ void cluster::wake_quotas() {
     }
 }
 
-// -- asking ------------------------------------------------------------------
-
-const job_record* cluster::find_job(std::string_view name) const {
-  auto at = jobs_.find(name);
-  return at == jobs_.end() ? nullptr : &at->second;
-}
-
-const task_record* cluster::find_task(const task_ref& x) const {
-  auto* job = find_job(x.job);
-  return job != nullptr && x.index < job->tasks.size() ? &job->tasks[x.index]
-                                                       : nullptr;
-}
-
-const node_record* cluster::find_node(std::string_view name) const {
-  auto at = nodes_.find(name);
-  return at == nodes_.end() ? nullptr : &at->second;
-}
-
-const std::string& cluster::node_of(const task_record& x) const {
-  static const std::string none;
-  return x.attempt > 0 ? names_[x.node] : none;
-}
-
-const std::string& cluster::name_of(placement::node_index row) const {
-  return names_[rows_[row]->name];
-}
-
-std::vector<work_item> cluster::work_for(std::string_view name) const {
-  std::vector<work_item> result;
-  auto* node = find_node(name);
-  if (node == nullptr)
-    return result;
-  for (auto& [allocation, place] : node->allocations) {
-    auto& task = place.job->tasks[place.index];
-    if (task.state == task_state::placed && !task.stopping)
-      result.push_back(item_of(work_kind::start, *place.job, place.index));
-    if (task.stopping) {
-      result.push_back(item_of(work_kind::stop, *place.job, place.index));
-      result.back().why = task.why;
-    }
-  }
-  for (auto& [key, job] : node->holds)
-    if (job->holds.at(key.second).gang
-        && job->gang->state == gang_state::reserving && is_clear(*job->gang)
-        && !job->gang->confirmed.contains(key))
-      result.push_back(asking_of(*job->gang, *job, key.second));
-  return result;
-}
-
-void cluster::note_load(std::string_view name, const resources& used) {
-  auto* node = find_node(name);
-  if (node == nullptr)
-    return;
-  auto fraction = [](int64_t part, int64_t whole) {
-    return whole > 0 ? static_cast<float>(static_cast<double>(part)
-                                          / static_cast<double>(whole))
-                     : 0.0F;
-  };
-  auto& capacity = node->profile.capacity;
-  table_.set_load(node->row,
-                  fraction(used.cpu_millicores, capacity.cpu_millicores),
-                  fraction(used.memory_bytes, capacity.memory_bytes));
-}
-
 // -- upkeep ------------------------------------------------------------------
 
 job_record* cluster::job_called(std::string_view name) {
@@ -255,13 +186,6 @@ task_record& cluster::materialise(job_record& job, uint32_t index) {
     ++job.by_state[static_cast<size_t>(task_state::pending)];
   }
   return job.tasks[index];
-}
-
-placement::task_class cluster::class_of(const job_spec& spec) const {
-  auto result = placement::class_of(spec, settings_.strategy);
-  result.requirements.push_back(
-    {driver_label(json::name_of(spec.driver)), {"true"}});
-  return result;
 }
 
 void cluster::enter_class(job_record& job) {
@@ -391,16 +315,6 @@ void cluster::close_or_open(node_record& node) {
     drop_holds_on(node);
   if (why == reason::none)
     helped_.push_back(node.row);
-}
-
-bool cluster::never_fits(const waiting::job_class& x) const {
-  if (std::exchange(x.found_at_change, node_changes_) != node_changes_)
-    x.fits_empty_nodes = placement::could_ever_fit(table_, *x.of);
-  return !x.fits_empty_nodes;
-}
-
-double cluster::overcommit_of(const node_record& node) const {
-  return node.overcommit.value_or(settings_.overcommit);
 }
 
 void cluster::give(const std::string& node, work_item item) {

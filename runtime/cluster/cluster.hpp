@@ -1,6 +1,6 @@
 #pragma once
 
-/// The state of the whole cluster, and the one place that decides about it.
+/// The one place that decides about the cluster.
 ///
 ///   command --> decide --> facts --> apply --> state, work for nodes
 ///
@@ -21,32 +21,13 @@
 #include "messages/command.hpp"
 #include "messages/expected.hpp"
 
-#include "runtime/cluster/agenda.hpp"
-#include "runtime/cluster/backfill.hpp"
-#include "runtime/cluster/dependents.hpp"
-#include "runtime/cluster/fair_shares.hpp"
-#include "runtime/cluster/finished_jobs.hpp"
-#include "runtime/cluster/lookups.hpp"
-#include "runtime/cluster/node_names.hpp"
-#include "runtime/cluster/options.hpp"
-#include "runtime/cluster/queue_order.hpp"
-#include "runtime/cluster/quotas.hpp"
-#include "runtime/cluster/records.hpp"
+#include "runtime/cluster/state.hpp"
 #include "runtime/cluster/step_recorder.hpp"
-#include "runtime/cluster/submission_keys.hpp"
-#include "runtime/cluster/waiting.hpp"
-#include "runtime/placement/shadow.hpp"
-#include "runtime/result_cache.hpp"
+#include "runtime/cluster/work_items.hpp"
 
 namespace troupe::runtime {
 
-/// One thing for one node to do, as a fact brought it about.
-struct node_work {
-  std::string node;
-  work_item item;
-};
-
-class cluster {
+class cluster : public cluster_state {
 public:
   explicit cluster(cluster_options options = {});
   cluster(const cluster&) = delete;
@@ -111,89 +92,24 @@ public:
   /// Recomputes every index from scratch and compares. Empty if all is well.
   [[nodiscard]] std::string check_invariants() const;
 
-  // -- asking ----------------------------------------------------------------
-
-  [[nodiscard]] version_number version() const { return version_; }
-  [[nodiscard]] version_number term() const { return term_; }
-  [[nodiscard]] timestamp last_time() const { return now_; }
-  [[nodiscard]] const settings& config() const { return settings_; }
-  [[nodiscard]] const job_record* find_job(std::string_view name) const;
-  [[nodiscard]] const task_record* find_task(const task_ref& x) const;
-  [[nodiscard]] const node_record* find_node(std::string_view name) const;
-  /// Whether so many nodes are silent that it must be the network between them
-  /// and here: then nothing is placed anew, which would only make it worse.
-  [[nodiscard]] bool is_braked() const;
-  [[nodiscard]] const auto& jobs() const { return jobs_; }
-  [[nodiscard]] const auto& nodes() const { return nodes_; }
-  [[nodiscard]] const auto& gangs() const { return gangs_; }
-  [[nodiscard]] const placement::table& table() const { return table_; }
-  [[nodiscard]] const placement::tenants& tenants() const { return tenants_; }
-  [[nodiscard]] const waiting& queue() const { return waiting_; }
-  /// Name of the node that `x` is or was on; empty before its first place.
-  [[nodiscard]] const std::string& node_of(const task_record& x) const;
-  [[nodiscard]] const std::string& name_of(placement::node_index row) const;
-  [[nodiscard]] const std::string& name_of(const hold_record& x) const {
-    return names_[x.node];
-  }
-  /// The name of a node by its number, as in `task_record::node`.
-  [[nodiscard]] const std::string& name_at(uint32_t id) const {
-    return names_[id];
-  }
-  [[nodiscard]] queue_key key_of(const job_record& job) const {
-    return key_in(settings_.queue_order, job);
-  }
-  [[nodiscard]] queue_key key_of(const gang_record& gang) const {
-    return key_in(settings_.queue_order, gang);
-  }
-  /// What placement looks at of tasks of `spec`.
-  [[nodiscard]] placement::task_class class_of(const job_spec& spec) const;
-  /// What a task holds that is there by `allocation`.
-  [[nodiscard]] placement::held_place
-  holding_of(placement::node_index row, uint64_t allocation) const;
-  /// The task that holds `allocation` on `row`.
-  [[nodiscard]] task_ref
-  holder_of(placement::node_index row, uint64_t allocation) const;
-  /// What may be asked for of a node's cpu, in parts of what it has.
-  [[nodiscard]] double overcommit_of(const node_record& node) const;
-  /// The limits on how many tasks may run at once, by label.
-  [[nodiscard]] const auto& limits() const { return quotas_.all(); }
-  /// Whether no node would take a task of `x` even if it were empty.
-  [[nodiscard]] bool never_fits(const waiting::job_class& x) const;
-  /// For whom places are kept until others have ended, if for anybody.
-  [[nodiscard]] const std::optional<reserved_head>& ahead() const {
-    return backfill_.ahead();
-  }
-  /// What waits for its next try by time alone waits longer.
-  [[nodiscard]] bool is_slowed_down() const { return waiting_.slowed_down(); }
-  [[nodiscard]] const result_cache& results() const { return results_; }
-  /// What a result of task `index` is kept by; nothing if none is.
-  [[nodiscard]] std::optional<cache_key>
-  cache_key_of(const job_record& job, uint32_t index) const;
-  /// A task that is identical to those of `key` and holds a place.
-  [[nodiscard]] std::optional<task_ref> who_runs(const cache_key& key) const {
-    return lookups_.who_runs(key);
-  }
-
-  /// Names of the policies that are there.
-  [[nodiscard]] const auto& policies() const { return policies_; }
-  /// Whether any job waits for the end of `job`.
-  [[nodiscard]] bool is_awaited(std::string_view job) const {
-    return dependents_.is_awaited(job);
-  }
-
-  /// All that `node` has to do, as after a new connection.
-  [[nodiscard]] std::vector<work_item> work_for(std::string_view node) const;
-
-  /// Notes what `node` measured. Not a fact: it is not in the journal.
-  void note_load(std::string_view node, const resources& used);
-  /// Notes what `shadow` would have done instead of `here`. Not a fact either.
-  void note_shadow(const std::string& shadow, const placement::proposal& here,
-                   const placement::proposal& there, timestamp now);
-  [[nodiscard]] const placement::comparison& shadow() const { return shadow_; }
-
 private:
+  // cluster.cpp
   void begin_step(step_kind kind, timestamp now);
   void end_step();
+  /// Ends a decision: wakes whom it helped, forgets what is too old.
+  void settle();
+  void wake_quotas();
+
+  // batches.cpp
+  [[nodiscard]] std::optional<waiting::batch>
+  next_fair(uint32_t tasks_max, const waiting::row_finder& row_of);
+  void commit_tasks(const placement::proposal& x);
+  /// Says that task `index` has what `table_` holds for it on `row`.
+  void say_placed(job_record& job, uint32_t index, placement::node_index row,
+                  placement::occupation held);
+  [[nodiscard]] bool backfills() const;
+  void renew_reservation();
+  void wake_those_behind();
 
   // decide_jobs.cpp
   expected<outcome, refusal> on(const submit_jobs& x);
@@ -270,6 +186,8 @@ private:
   void judge(node_record& node, const job_record& job,
              const task_record& before, task_state ended_as);
   void probe(node_record& node);
+  void
+  note_end(node_record& node, const task_ended& x, const task_record& before);
 
   // decide_schedule.cpp
   void take_schedule(job_record& job, const job_spec* before, bool was_stopped);
@@ -305,18 +223,22 @@ private:
                const std::string& message);
   [[nodiscard]] std::vector<job_record*> system_jobs_in_order();
 
+  // decide_settings.cpp
+  expected<outcome, refusal> on(const change_settings& x);
+  void count_quotas();
+  void count_shares();
+
   // decide_nodes.cpp
   expected<outcome, refusal> on(const join_node& x);
   expected<outcome, refusal> on(const change_node& x);
   expected<outcome, refusal> on(const cordon_node& x);
   expected<outcome, refusal> on(const remove_node& x);
   expected<outcome, refusal> on(const change_node_health& x);
-  expected<outcome, refusal> on(const change_settings& x);
+  expected<outcome, refusal> on(const note_troubles& x);
   expected<outcome, refusal> on(const take_lead& x);
   void reconcile(node_record& node, const std::vector<task_report>& inventory);
 
   // decide_reports.cpp
-  expected<outcome, refusal> on(const note_troubles& x);
   expected<outcome, refusal> on(const take_reports& x);
   void take_report(node_record& node, const task_report& x);
   void note_stray(node_record& node, allocation_id allocation,
@@ -326,9 +248,6 @@ private:
   void restart_attempt(job_record& job, uint32_t index, const task_report& x);
   void end_attempt(job_record& job, uint32_t index, const task_report& x);
   void after_end(job_record& job, uint32_t index, const task_record& before);
-
-  // cluster.cpp
-  void commit_tasks(const placement::proposal& x);
 
   // decide_preemption.cpp
   /// What found no place, and why.
@@ -391,7 +310,7 @@ private:
   void stop_members(const gang_record& gang, const std::string& message);
   void end_gang(gang_record& gang);
 
-  // apply.cpp
+  // apply.cpp, fold_jobs.cpp, fold_tasks.cpp, fold_nodes.cpp
   void say(fact x);
   void fold_event(const event& x);
   void fold(const job_submitted& x);
@@ -412,6 +331,8 @@ private:
   void fold(const task_stopping& x);
   void fold(const task_ended& x);
   void restart_in_place(job_record& job, uint32_t index, const task_ended& x);
+  void resize(job_record& job, uint32_t count, uint32_t extra);
+  void mark_lost(node_record& node, bool lost);
   void fold(const task_requeued& x);
   void fold(const cache_hit& x);
   void fold(const cache_invalidated& x);
@@ -439,6 +360,7 @@ private:
   class reader;
   class checker;
 
+  // cluster.cpp: upkeep of what several ask for
   job_record* job_called(std::string_view name);
   node_record* node_called(std::string_view name);
   /// Makes records up to `index`, so that a fresh task can be told apart.
@@ -452,6 +374,9 @@ private:
   void wait_for_place(job_record& job, uint32_t index, timestamp not_before);
   void stop_waiting(job_record& job, uint32_t index);
   void free_capacity(job_record& job, uint32_t index);
+  void erase_job(job_record& job);
+  void close_or_open(node_record& node);
+  void give(const std::string& node, work_item item);
 
   // holds.cpp
   void hold(job_record& job, uint32_t index, node_record& node, hold_record x);
@@ -470,107 +395,37 @@ private:
   void expect_end(const job_record& job, uint32_t index, bool expected);
   /// Notes that a task has begun now.
   void set_since(const job_record& job, uint32_t index);
-  [[nodiscard]] bool backfills() const;
-  void renew_reservation();
-  void wake_those_behind();
 
-  // quota.cpp
-  /// How many more tasks of `x` may have a place.
-  [[nodiscard]] uint32_t left_for(const waiting::job_class& x) const {
-    return quotas_.left(x.quotas);
-  }
-  void count_quotas();
-  void wake_quotas();
-
-  // order.cpp
-  [[nodiscard]] std::optional<waiting::batch>
-  next_fair(uint32_t tasks_max, const waiting::row_finder& row_of);
-  void count_shares();
-  [[nodiscard]] const resources& whole() const;
-  /// Says that task `index` has what `table_` holds for it on `row`.
-  void say_placed(job_record& job, uint32_t index, placement::node_index row,
-                  placement::occupation held);
-  void erase_job(job_record& job);
-  void resize(job_record& job, uint32_t count, uint32_t extra);
-  void
-  note_end(node_record& node, const task_ended& x, const task_record& before);
-  void mark_lost(node_record& node, bool lost);
-  void close_or_open(node_record& node);
-  void give(const std::string& node, work_item item);
-  /// Ends a decision: wakes whom it helped, forgets what is too old.
-  void settle();
-
-  cluster_options options_;
-  version_number version_ = 0;
-  version_number term_ = 0;
-  /// Time of the fact that is being decided or applied.
-  timestamp now_;
-  /// Time of the last fact.
-  timestamp said_at_;
-  settings settings_;
-  std::map<std::string, job_record, std::less<>> jobs_;
-  std::map<std::string, node_record, std::less<>> nodes_;
-  placement::table table_;
-  /// Who could make room for others; in step with `node_record::allocations`.
-  placement::tenants tenants_;
-  /// Tasks whose kept place nobody has any more.
-  std::set<task_number> free_holds_;
-  /// While the queue is fair to groups.
-  fair_shares shares_;
-  /// What all nodes have, as it was so many of their changes ago.
-  mutable resources whole_;
-  mutable uint64_t whole_found_at_ = 0;
-  quotas quotas_;
-  waiting waiting_;
-  std::set<std::string, std::less<>> policies_;
-  /// [row] Nodes, null where none is.
-  std::vector<node_record*> rows_;
-  /// Counts changes of what nodes have, and which there are.
-  uint64_t node_changes_ = 1;
-  node_names names_;
-  agenda agenda_;
-  std::map<std::string, gang_record, std::less<>> gangs_;
-  /// Gangs that may start, by their place in the queue.
-  std::set<std::pair<queue_key, std::string>> open_gangs_;
-  /// Gangs of which something changed since the last `settle`.
-  std::set<std::string> shaken_gangs_;
-  /// The gang that the open batch asks for, if it does.
-  std::string asked_gang_;
-  bool restoring_ = false;
-  std::map<version_number, job_record*> jobs_by_birth_;
-  dependents dependents_;
-  /// Nodes that are unhealthy, and that drain.
-  std::set<std::string, std::less<>> silent_;
-  /// When nodes that were so many that it braked began to come back.
-  timestamp mending_since_{};
-  std::set<std::string, std::less<>> draining_;
-  /// Births of jobs whose queued run may begin since the last `settle`.
-  std::set<version_number> idle_;
-  /// Births of jobs of kind `system`.
-  std::set<version_number> system_jobs_;
-  /// What may have changed for their tasks since the last `settle`: nodes, and
-  /// jobs by birth.
-  std::set<std::string, std::less<>> nodes_due_;
-  std::set<version_number> members_due_;
-  result_cache results_;
-  lookups lookups_;
-  finished_jobs finished_;
-  submission_keys keys_;
-  placement::comparison shadow_;
+  // What is told outside.
   std::vector<event> events_;
   std::vector<node_work> work_;
-  /// Rows where capacity came free or rules changed since the last `settle`,
-  /// and rows where labelled tasks came that others may want to be near.
+  step_recorder recorder_;
+
+  // What happened since the last `settle`.
+  /// Rows where capacity came free or rules changed, and rows where labelled
+  /// tasks came that others may want to be near.
   std::vector<placement::node_index> helped_;
   std::vector<placement::node_index> populated_;
-  step_recorder recorder_;
+  /// Gangs of which something changed.
+  std::set<std::string> shaken_gangs_;
+  /// Births of jobs whose queued run may begin.
+  std::set<version_number> idle_;
+  /// Whose tasks of system jobs may be others now: nodes, and jobs by birth.
+  std::set<std::string, std::less<>> nodes_due_;
+  std::set<version_number> members_due_;
+
+  // What a policy is being asked.
+  bool batch_open_ = false;
+  std::vector<waiting::asked> asked_;
+  /// Whether behind a reservation.
+  bool asked_behind_ = false;
+  /// The gang that it is about, if it is.
+  std::string asked_gang_;
+
+  // What is under way.
   bool folding_ = false;
   bool rehearsing_ = false;
-  bool batch_open_ = false;
-  /// What the open batch asks for, and whether behind a reservation.
-  std::vector<waiting::asked> asked_;
-  bool asked_behind_ = false;
-  backfill backfill_;
+  bool restoring_ = false;
   /// Set while a placement that `table_` already holds is applied.
   bool held_ = false;
 };

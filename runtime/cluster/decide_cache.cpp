@@ -39,22 +39,6 @@ void cluster::forget_result(const job_record& job, uint32_t index) {
     say(cache_invalidated{{.key = to_string(*key)}});
 }
 
-std::optional<cache_key>
-cluster::cache_key_of(const job_record& job, uint32_t index) const {
-  if (auto at = job.hits.find(index); at != job.hits.end())
-    return read_cache_key(at->second.key);
-  if (auto at = job.keys.find(index); at != job.keys.end())
-    return at->second;
-  auto live
-    = index < job.tasks.size() && holds_capacity(job.tasks[index].state);
-  auto& spec = live ? job.spec_of(job.tasks[index].job_version) : job.spec;
-  if (!is_cached(*spec))
-    return std::nullopt;
-  auto work
-    = job.lookup && spec == job.spec ? job.lookup->work : work_key(*spec);
-  return task_key(work, *spec, index, results_.identity_of(spec->image));
-}
-
 // -- lookups -----------------------------------------------------------------
 
 bool cluster::give_results(uint32_t& left) {

@@ -51,11 +51,6 @@ bool only_places_lost(const cluster& c) {
 
 } // namespace
 
-bool cluster::is_braked() const {
-  return silent_.size() >= options_.silent_together_min
-         && silent_.size() * 2 > nodes_.size();
-}
-
 /// Whether nodes are coming back after a brake: those that are still silent may be
 /// heard in a moment too.
 bool cluster::is_mending() const {

@@ -115,20 +115,6 @@ expected<outcome, refusal> cluster::on(const change_settings& x) {
   return outcome{};
 }
 
-void cluster::note_shadow(const std::string& shadow,
-                          const placement::proposal& here,
-                          const placement::proposal& there, timestamp now) {
-  // It may have been changed since it was asked.
-  if (shadow != settings_.shadow)
-    return;
-  if (shadow_.policy != shadow) {
-    shadow_ = {};
-    shadow_.policy = shadow;
-    shadow_.since = now;
-  }
-  shadow_.add(here, there);
-}
-
 // -- the fold ----------------------------------------------------------------
 
 void cluster::fold(const settings_changed& x) {

@@ -157,24 +157,4 @@ void cluster::set_since(const job_record& job, uint32_t index) {
   expect_end(job, index, true);
 }
 
-// -- who holds a place --------------------------------------------------------
-
-placement::held_place
-cluster::holding_of(placement::node_index row, uint64_t allocation) const {
-  auto& [job, index] = rows_[row]->allocations.at({allocation});
-  placement::held_place result;
-  auto version = job->tasks[index].job_version;
-  result.of = job->classes.at(version);
-  if (auto at = job->occupations.find(index); at != job->occupations.end())
-    result.held = {at->second.gpus,
-                   ports_in_order(*job->spec_of(version), at->second.ports)};
-  return result;
-}
-
-task_ref
-cluster::holder_of(placement::node_index row, uint64_t allocation) const {
-  auto& [job, index] = rows_[row]->allocations.at({allocation});
-  return {job->name, index};
-}
-
 } // namespace troupe::runtime

@@ -3,12 +3,19 @@
 /// What nodes are told to do, from the records of tasks.
 
 #include <cstdint>
+#include <string>
 
 #include "messages/work.hpp"
 
 #include "runtime/cluster/records.hpp"
 
 namespace troupe::runtime {
+
+/// One thing for one node to do, as a fact brought it about.
+struct node_work {
+  std::string node;
+  work_item item;
+};
 
 /// About the present attempt of task `index`.
 [[nodiscard]] work_item
