@@ -69,6 +69,12 @@ journal_actor hasty_journal(caf::event_based_actor* parent,
   return caf::actor_cast<journal_actor>(actor);
 }
 
+/// Whether something runs on a node that had been given up there.
+bool has_strays(const runtime::cluster& x) {
+  return std::any_of(x.nodes().begin(), x.nodes().end(),
+                     [](auto& node) { return !node.second.strays.empty(); });
+}
+
 } // namespace
 
 /// What a user asks, until it is answered.
@@ -126,10 +132,12 @@ void simulation::look() {
     if (x->answer && x->answer->is_there() && !x->heard)
       hear(x);
   std::erase_if(open_, [](auto& x) { return x->heard; });
-  if (disk_->version() < compared_ + compare_every)
-    return;
-  compared_ = disk_->version();
-  if (auto* live = house_->cluster())
+  auto* live = house_->cluster();
+  auto is_due = disk_->version() >= compared_ + compare_every;
+  if (is_due)
+    compared_ = disk_->version();
+  // What no fact tells of lasts only a moment.
+  if (live != nullptr && (is_due || has_strays(*live)))
     auditor_->compare(*live);
 }
 
