@@ -95,6 +95,10 @@ void cpu_pressure::lower(std::vector<cpu_run>& runs) const {
         first = &x;
     if (!first)
       return;
+    // What it gives up is not for those below it.
+    for (auto& x : runs)
+      if (x.movable && x.priority < first->priority)
+        x.ceiling = std::min(x.ceiling, std::max(x.request, x.used));
     auto piece = std::min({grain, burst_of(*first), amount});
     first->ceiling = std::min(first->used, first->ceiling) - piece;
     amount -= piece;

@@ -297,9 +297,12 @@ boost::json::object why_job(const present& p, const job_record& job) {
   } else {
     why_view view;
     view.state = json::name_of(state_of(job));
-    view.message = job.spec->kind == job_kind::system
-                     ? "no node takes tasks and has what it requires"
-                     : "it has no tasks: its count is 0";
+    auto is_system = job.spec->kind == job_kind::system;
+    if (is_system)
+      view.why = p.cluster.nodes().empty() ? reason::no_nodes
+                                           : reason::no_matching_labels;
+    view.message = is_system ? "no node takes tasks and has what it requires"
+                             : "it has no tasks: its count is 0";
     result = write_why(view);
   }
   result["job"] = job.name;
