@@ -123,7 +123,7 @@ void pressure::take_cpu(std::vector<counted>& runs,
        .limit = limit,
        .ceiling = held > 0 ? std::min(held, limit) : limit,
        .used = x.state->cpu_millicores,
-       .movable = is_movable(x, now)});
+       .movable = is_movable(x, now) && x.state->since != time_point{}});
   }
   cpu_.take(cpu, free ? std::optional{free->cpu_millicores} : std::nullopt);
   // Nobody gives way before all below have been measured: one of them may burst.
