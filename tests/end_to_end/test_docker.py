@@ -231,7 +231,7 @@ class Docker(ClusterTest):
             status=["running", "created", "paused", "restarting"]),
             "all containers end")
         self.assertLessEqual(len(self.engine.containers()), KEPT_MAX)
-        self.assertEqual(self.items("/v1/tasks"), [])
+        eventually(lambda: not self.items("/v1/tasks"), "they are forgotten")
 
     def test_stopping_the_cluster_stops_its_containers(self):
         self.submit_and_wait(container("exec sleep 1000", name="long",
