@@ -381,7 +381,7 @@ TEST_CASE("a history that was left, as by restoring a backup, is not told of") {
   CHECK(all.about(2'005, 200, of));
   auto later = write_line({1, {9'999'999}, node_ready{"n"}});
   for (version_number common :
-       {0, 5, 18, 19, 20, 999, 1'000, 1'008, 1'009, 2'008, 2'009}) {
+       {0U, 5U, 18U, 19U, 20U, 999U, 1'000U, 1'008U, 1'009U, 2'008U, 2'009U}) {
     parted_journal now{c.journal, common, later};
     auto read = read_decisions(here.file(), now);
     // Batch n ends with fact 10 n + 9.
