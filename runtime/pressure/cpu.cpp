@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/pressure/give_back.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -105,33 +107,14 @@ void cpu_pressure::lower(std::vector<cpu_run>& runs) const {
   }
 }
 
-/// Gives back to the highest priority first, and among equals to who is held
-/// back most.
 void cpu_pressure::raise(std::vector<cpu_run>& runs) const {
   auto is_roomy = used_ * 5 <= there_ * 4;
   auto room = there_ * 85 / 100 - used_;
   auto amount = is_roomy ? std::min(room, capacity_ / 8) : capacity_ / 8;
   auto grain = std::max(capacity_ / 32, grain_min);
-  while (amount > 0) {
-    cpu_run* first = nullptr;
-    for (auto& x : runs)
-      if (x.movable && x.ceiling < x.limit
-          && (!first || x.priority > first->priority
-              || (x.priority == first->priority
-                  && x.ceiling - x.request < first->ceiling - first->request)))
-        first = &x;
-    if (!first)
-      return;
-    auto is_free = !is_bounded_ && !is_wanted_above(*first, runs);
-    if (!is_roomy && !is_free)
-      return;
-    auto piece = std::min(grain, amount);
-    first->ceiling += piece;
-    amount -= piece;
-    // As much as there is, is no ceiling.
-    if (first->ceiling >= std::min(first->limit, capacity_))
-      first->ceiling = first->limit;
-  }
+  give_back(runs, amount, grain, capacity_, [&](const cpu_run& x) {
+    return is_roomy || (!is_bounded_ && !is_wanted_above(x, runs));
+  });
 }
 
 } // namespace troupe::runtime

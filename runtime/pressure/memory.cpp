@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/pressure/give_back.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -138,28 +140,10 @@ memory_pressure::choose_victim(const std::vector<memory_run>& runs) {
   return static_cast<size_t>(first - runs.begin());
 }
 
-/// Gives back to the highest priority first, and among equals to who is held
-/// back most.
 void memory_pressure::raise(std::vector<memory_run>& runs) const {
   auto amount = std::min(capacity_ / 8, room_ - capacity_ / 10);
   auto grain = std::max<int64_t>(capacity_ / 32, 1);
-  while (amount > 0) {
-    memory_run* first = nullptr;
-    for (auto& x : runs)
-      if (x.movable && x.ceiling < x.limit
-          && (!first || x.priority > first->priority
-              || (x.priority == first->priority
-                  && x.ceiling - x.request < first->ceiling - first->request)))
-        first = &x;
-    if (!first)
-      return;
-    auto piece = std::min(grain, amount);
-    first->ceiling += piece;
-    amount -= piece;
-    // As much as there is, is no ceiling.
-    if (first->ceiling >= std::min(first->limit, capacity_))
-      first->ceiling = first->limit;
-  }
+  give_back(runs, amount, grain, capacity_, [](auto&) { return true; });
 }
 
 } // namespace troupe::runtime
