@@ -8,6 +8,7 @@
 
 #include "actors/agent.hpp"
 
+#include "tests/actors/temporary_directory.hpp"
 #include "tests/virtual_world/world.hpp"
 
 // What an agent does when its tasks use nearly all that its machine has.
@@ -21,18 +22,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t mib = int64_t{1} << 20;
-
-struct temporary_directory {
-  fs::path path;
-  temporary_directory() {
-    auto name = (fs::temp_directory_path() / "pressure-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 /// What a driver runs, and what that uses. It outlives the agent's process.
 struct load {

@@ -9,6 +9,7 @@
 
 #include "actors/agent.hpp"
 
+#include "tests/actors/temporary_directory.hpp"
 #include "tests/virtual_world/world.hpp"
 
 using namespace std::chrono_literals;
@@ -18,19 +19,6 @@ using namespace troupe::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A directory that goes with its owner.
-struct temporary_directory {
-  fs::path path;
-  temporary_directory() {
-    auto name = (fs::temp_directory_path() / "agent-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 /// A driver that a test leads by hand. Its runs outlive the agent's process.
 struct runs {
@@ -338,6 +326,20 @@ TEST_CASE(
   auto known = s.inventory_now();
   REQUIRE(known.size() == 1);
   CHECK(known[0].state == task_state::lost);
+}
+
+TEST_CASE("what cannot be written down is lost, and runs elsewhere") {
+  temporary_directory store;
+  stage s;
+  s.begin(store.path);
+  fs::remove_all(store.path);
+  s.give({start(7, 1)});
+  CHECK(s.r.starts[{7}] == 0);
+  auto known = s.inventory_now();
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].state == task_state::lost);
+  CHECK(known[0].why == reason::driver_error);
+  CHECK(known[0].message.find("is the disk full?") != std::string::npos);
 }
 
 TEST_CASE("what is forgotten is not known after a restart") {

@@ -69,6 +69,28 @@ using diary = std::vector<std::string>;
 
 } // namespace
 
+TEST_CASE("restarts are counted by the type of who failed") {
+  virtual_world world;
+  auto restarts = [] { return census::count()["supervisor"].restarts; };
+  auto before = restarts();
+  family f{world, restart_strategy::one_for_one};
+  f.specs.push_back({"nested",
+                     [&f](caf::event_based_actor* parent) {
+                       auto made
+                         = parent->spawn(supervisor, supervisor_options{},
+                                         std::vector<child_spec>{});
+                       f.now["nested"] = made;
+                       return made;
+                     },
+                     5s});
+  f.begin();
+  CHECK(restarts() == before);
+  caf::anon_send_exit(f.now.at("nested"),
+                      caf::exit_reason::unhandled_exception);
+  world.pass(1s);
+  CHECK(restarts() == before + 1);
+}
+
 TEST_CASE("one for one: only the child that failed starts again") {
   virtual_world world;
   family f{world, restart_strategy::one_for_one};
