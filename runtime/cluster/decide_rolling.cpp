@@ -274,10 +274,10 @@ expected<outcome, refusal> cluster::on(const rollback_job& x) {
   if (to == nullptr)
     return make_unexpected(
       refusal{refusal_kind::conflict,
-              "job \"" + x.job + "\" has no version before "
-                + std::to_string(job->job_version)
-                + " to go back to that is another one"
-                + (job->rolled_back_to == 0 ? "" : " and ran well"),
+              job->past_specs.empty()
+                ? "job \"" + x.job
+                    + "\" is at its first version: there is none to go back to"
+                : "job \"" + x.job + "\" has no other version that ran well",
               {}});
   outcome result;
   result.jobs.push_back({x.job, job->job_version + 1, job->size(), false});
